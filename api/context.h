@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share: the one api object. */
+#ifndef FLASHFARM_API_CONTEXT_H
+#define FLASHFARM_API_CONTEXT_H
+
+#include "api.h"
+#include "farm.h"
+#include "http.h"
+#include "store.h"
+
+struct events;
+struct keys;
+
+struct api {
+    uv_loop_t *loop;
+    struct farm *farm;
+    struct store *store;
+    const struct clock *clock;
+    const struct api_lag *lag;
+    struct log log;
+    struct http *http;
+    struct events *events;
+    struct keys *keys;
+    char *version;
+    bool loopback; /* Host is checked: a page in a browser on this host must not reach us by a name of its own */
+    char **hosts;
+    size_t host_count;
+    int port;
+    char url[80];
+    int64_t started_us;
+    char contract_etag[20];
+    api_done *done;
+    void *done_context;
+};
+
+/* The contract as JSON, made from schema/openapi.yaml at build time. */
+extern const unsigned char api_contract[];
+extern const size_t api_contract_size;
+
+#endif

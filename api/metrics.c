@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers for Prometheus. Labels are bounded: stations, classes, states; never a serial. */
+#include "alloc.h"
+#include "context.h"
+#include "events.h"
+#include "handlers.h"
+#include "reply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const int64_t api_lag_bounds_us[API_LAG_BOUNDS] = {100, 500, 1000, 2000, 5000, 10000, 50000, 250000};
+
+void api_lag_add(struct api_lag *lag, int64_t lag_us)
+{
+    size_t i = 0;
+
+    while (i < API_LAG_BOUNDS && lag_us > api_lag_bounds_us[i])
+        i++;
+    lag->counts[i]++;
+    lag->sum_us += lag_us;
+}
+
+static void head(FILE *out, const char *name, const char *type, const char *help)
+{
+    (void)fprintf(out, "# HELP flashfarm_%s %s\n# TYPE flashfarm_%s %s\n", name, help, name, type);
+}
+
+static void number(FILE *out, const char *name, const char *type, const char *help, int64_t value)
+{
+    head(out, name, type, help);
+    (void)fprintf(out, "flashfarm_%s %lld\n", name, (long long)value);
+}
+
+static void seconds(FILE *out, const char *name, const char *type, const char *help, int64_t us)
+{
+    head(out, name, type, help);
+    (void)fprintf(out, "flashfarm_%s %lld.%06lld\n", name, (long long)(us / 1000000), (long long)(us % 1000000));
+}
+
+static void print_stations(FILE *out, const struct farm *farm)
+{
+    json_t *counts = json_object(), *stations = farm_stations(farm);
+    const char *state;
+    const json_t *station;
+    json_t *count;
+    size_t i;
+
+    json_array_foreach (stations, i, station) {
+        state = json_string_value(json_object_get(station, "state"));
+        if (state)
+            (void)json_object_set_new(counts, state,
+                                      json_integer(json_integer_value(json_object_get(counts, state)) + 1));
+    }
+    head(out, "stations", "gauge", "Stations by state.");
+    json_object_foreach (counts, state, count)
+        (void)fprintf(out, "flashfarm_stations{state=\"%s\"} %" JSON_INTEGER_FORMAT "\n", state,
+                      json_integer_value(count));
+    json_decref(counts);
+    json_decref(stations);
+}
+
+static void print_failure(void *context, const char *station, const char *class_word, int64_t count)
+{
+    (void)fprintf(context, "flashfarm_failures_total{station=\"%s\",class=\"%s\"} %lld\n", station, class_word,
+                  (long long)count);
+}
+
+static void print_farm(FILE *out, const struct farm *farm)
+{
+    static const char *const outcomes[] = {"pass", "fail", "aborted", "unknown"};
+    struct farm_statistics statistics = farm_statistics(farm);
+
+    print_stations(out, farm);
+    number(out, "jobs_open", "gauge", "Jobs that have not ended.", (int64_t)statistics.jobs_open);
+    head(out, "runs_total", "counter", "Runs that have ended since the daemon started.");
+    for (size_t i = 0; i < sizeof outcomes / sizeof outcomes[0]; i++)
+        (void)fprintf(out, "flashfarm_runs_total{outcome=\"%s\"} %lld\n", outcomes[i],
+                      (long long)statistics.runs_by_outcome[i]);
+    head(out, "failures_total", "counter", "Failed runs by station and class.");
+    farm_failures(farm, print_failure, out);
+    number(out, "written_bytes_total", "counter", "Bytes written to chips.", statistics.bytes_written);
+}
+
+static void print_store(FILE *out, const struct store *store)
+{
+    struct store_statistics statistics = store_statistics(store);
+
+    number(out, "ledger_sequence", "gauge", "The newest record of the ledger.", store_head_sequence(store));
+    number(out, "records_total", "counter", "Records committed.", statistics.records);
+    number(out, "records_refused_total", "counter", "Facts that could not be recorded.", statistics.refused);
+    head(out, "commit_seconds", "summary", "Time that commits took.");
+    (void)fprintf(out, "flashfarm_commit_seconds_sum %lld.%06lld\nflashfarm_commit_seconds_count %lld\n",
+                  (long long)(statistics.commit_us_sum / 1000000), (long long)(statistics.commit_us_sum % 1000000),
+                  (long long)statistics.commits);
+    seconds(out, "commit_seconds_max", "gauge", "The longest commit.", statistics.commit_us_max);
+}
+
+static void print_http(FILE *out, const struct api *api)
+{
+    struct events_statistics events = events_statistics(api->events);
+
+    head(out, "http_requests_total", "counter", "Requests answered, by status.");
+    for (unsigned status = 100; status < 600; status++)
+        if (http_answered(api->http, status))
+            (void)fprintf(out, "flashfarm_http_requests_total{code=\"%u\"} %lld\n", status,
+                          (long long)http_answered(api->http, status));
+    number(out, "http_connections", "gauge", "Open connections.", (int64_t)http_connections(api->http));
+    number(out, "event_clients", "gauge", "Open event streams.", (int64_t)events.clients);
+    number(out, "event_clients_refused_total", "counter", "Event streams refused for want of room.",
+           events.refused);
+    number(out, "event_replays_total", "counter", "Pages of the ledger read for clients that were behind.",
+           events.replays);
+}
+
+static void print_lag(FILE *out, const struct api_lag *lag)
+{
+    int64_t count = 0;
+
+    head(out, "loop_lag_seconds", "histogram", "How late the loop was.");
+    for (size_t i = 0; i < API_LAG_BOUNDS; i++) {
+        count += lag->counts[i];
+        (void)fprintf(out, "flashfarm_loop_lag_seconds_bucket{le=\"%lld.%06lld\"} %lld\n",
+                      (long long)(api_lag_bounds_us[i] / 1000000), (long long)(api_lag_bounds_us[i] % 1000000),
+                      (long long)count);
+    }
+    count += lag->counts[API_LAG_BOUNDS];
+    (void)fprintf(out,
+                  "flashfarm_loop_lag_seconds_bucket{le=\"+Inf\"} %lld\n"
+                  "flashfarm_loop_lag_seconds_sum %lld.%06lld\nflashfarm_loop_lag_seconds_count %lld\n",
+                  (long long)count, (long long)(lag->sum_us / 1000000), (long long)(lag->sum_us % 1000000),
+                  (long long)count);
+}
+
+void get_metrics(struct request *request)
+{
+    const struct api *api = request->context;
+    struct reply reply = {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8"};
+    FILE *out = open_memstream(&reply.body, &reply.size);
+
+    if (!out) {
+        reply_problem(request, PROBLEM_INTERNAL, "no memory");
+        return;
+    }
+    head(out, "info", "gauge", "The daemon's version.");
+    (void)fprintf(out, "flashfarm_info{version=\"%s\"} 1\n", api->version);
+    seconds(out, "uptime_seconds", "gauge", "Since the daemon started to answer.",
+            clock_monotonic_us(api->clock) - api->started_us);
+    print_farm(out, api->farm);
+    print_store(out, api->store);
+    print_http(out, api);
+    if (api->lag)
+        print_lag(out, api->lag);
+    (void)fclose(out);
+    request_answer(request, &reply);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every address of the daemon. schema/openapi.yaml says the same at length, and a test compares. */
+#include "api.h"
+#include "handlers.h"
+#include "router.h"
+
+#define RUN_QUERY  "serial uid image work_order station outcome from to limit cursor format"
+#define PAGE_QUERY "limit cursor"
+
+/* clang-format off */
+const struct route api_routes[] = {
+    {.method = "POST", .path = "/v1/images", .handler = post_image, .query = "name address", .body = BODY_FILE},
+    {.method = "GET", .path = "/v1/images", .handler = get_images, .query = PAGE_QUERY},
+    {.method = "GET", .path = "/v1/images/{id}", .handler = get_image},
+    {.method = "GET", .path = "/v1/chips", .handler = get_chips},
+    {.method = "GET", .path = "/v1/chips/{name}", .handler = get_chip},
+    {.method = "GET", .path = "/v1/ports", .handler = get_ports},
+    {.method = "GET", .path = "/v1/stations", .handler = get_stations},
+    {.method = "GET", .path = "/v1/stations/{name}", .handler = get_station},
+    {.method = "POST", .path = "/v1/stations/{name}/start", .handler = post_station_start},
+    {.method = "POST", .path = "/v1/stations/{name}/identify", .handler = post_station_identify},
+    {.method = "POST", .path = "/v1/stations/{name}/enable", .handler = post_station_enable},
+    {.method = "POST", .path = "/v1/stations/{name}/disable", .handler = post_station_disable},
+    {.method = "POST", .path = "/v1/jobs", .handler = post_job, .body = BODY_JSON},
+    {.method = "GET", .path = "/v1/jobs", .handler = get_jobs, .query = "state work_order " PAGE_QUERY},
+    {.method = "GET", .path = "/v1/jobs/{id}", .handler = get_job},
+    {.method = "GET", .path = "/v1/jobs/{id}/runs", .handler = get_job_runs, .query = RUN_QUERY},
+    {.method = "POST", .path = "/v1/jobs/{id}/cancel", .handler = post_job_cancel},
+    {.method = "POST", .path = "/v1/jobs/{id}/hold", .handler = post_job_hold},
+    {.method = "POST", .path = "/v1/jobs/{id}/resume", .handler = post_job_resume},
+    {.method = "GET", .path = "/v1/runs", .handler = get_runs, .query = "job " RUN_QUERY},
+    {.method = "GET", .path = "/v1/runs/{id}", .handler = get_run},
+    {.method = "GET", .path = "/v1/units/{serial}", .handler = get_unit},
+    {.method = "GET", .path = "/v1/events", .handler = get_events, .query = "topics last_event_id"},
+    {.method = "GET", .path = "/v1/ledger", .handler = get_ledger, .query = "from limit"},
+    {.method = "GET", .path = "/v1/ledger/head", .handler = get_ledger_head},
+    {.method = "GET", .path = "/metrics", .handler = get_metrics},
+    {.method = "GET", .path = "/healthz", .handler = get_health, .open = true},
+    {.method = "GET", .path = "/openapi.json", .handler = get_contract, .open = true},
+    {.method = "GET", .path = "/", .handler = get_page, .open = true},
+};
+/* clang-format on */
+
+const size_t api_route_count = sizeof api_routes / sizeof api_routes[0];
+
+void api_print_routes(FILE *file)
+{
+    for (size_t i = 0; i < api_route_count; i++)
+        (void)fprintf(file, "%s %s\n", api_routes[i].method, api_routes[i].path);
+}

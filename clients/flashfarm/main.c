@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `flashfarm`, the command line: finds the daemon and runs one command against its REST interface. Data goes
+ * to standard output, everything else to standard error. */
+#include "commands.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct command commands[] = {
+    {.name = "program",
+     .operands = "FILE...",
+     .least = 1,
+     .most = 64,
+     .takes = FOR_PROGRAM,
+     .run = command_program,
+     .help = "program boards, show bars and a result table"},
+    {.name = "stations", .operands = "", .run = command_stations, .help = "stations and what they do"},
+    {.name = "station",
+     .operands = "NAME [start|identify|enable|disable]",
+     .least = 1,
+     .most = 2,
+     .run = command_station,
+     .help = "one station"},
+    {.name = "ports", .operands = "", .run = command_ports, .help = "ports of the daemon's host"},
+    {.name = "chips", .operands = "", .run = command_chips, .help = "chips that can be programmed"},
+    {.name = "images",
+     .operands = "",
+     .takes = FOR_LISTS,
+     .run = command_images,
+     .help = "uploaded firmware"},
+    {.name = "jobs",
+     .operands = "",
+     .takes = FOR_JOBS | FOR_LISTS,
+     .run = command_jobs,
+     .help = "orders, newest first"},
+    {.name = "job",
+     .operands = "NUMBER [show|runs|cancel|hold|resume]",
+     .least = 1,
+     .most = 2,
+     .takes = FOR_LISTS,
+     .run = command_job,
+     .help = "one order"},
+    {.name = "runs",
+     .operands = "",
+     .takes = FOR_RUNS | FOR_LISTS,
+     .run = command_runs,
+     .help = "attempts, newest first"},
+    {.name = "watch",
+     .operands = "",
+     .takes = FOR_WATCH,
+     .run = command_watch,
+     .help = "what happens, as it happens"},
+    {.name = "trace",
+     .operands = "SERIAL|UID",
+     .least = 1,
+     .most = 1,
+     .run = command_trace,
+     .help = "the whole history of one board"},
+    {.name = "where-used",
+     .operands = "IMAGE",
+     .least = 1,
+     .most = 1,
+     .takes = FOR_LISTS,
+     .run = command_where_used,
+     .help = "every run of an image: file, id, start of an id, or name"},
+    {.name = "audit",
+     .operands = "verify DATABASE",
+     .least = 2,
+     .most = 2,
+     .offline = true,
+     .run = command_audit,
+     .help = "check a copy of the record, offline"},
+};
+const size_t command_count = sizeof commands / sizeof commands[0];
+
+static void print_exit_codes(FILE *out)
+{
+    (void)fputs("\nExit codes:\n"
+                "  0  done; for program: every unit that was asked for passed\n"
+                "  1  units failed, or fewer than asked for were programmed\n"
+                "  2  the command line, a local file or a key cannot be used\n"
+                "  3  the daemon cannot be reached\n"
+                "  4  the daemon refused\n"
+                "  5  the record did not pass its verification\n",
+                out);
+}
+
+static void print_help(FILE *out)
+{
+    (void)fputs("flashfarm " FLASHFARM_VERSION ": programs boards with flashfarmd\n\n"
+                "  flashfarm program firmware.hex --chip stm32f103xb --stations all\n"
+                "  flashfarm runs --work-order WO-4711 --outcome fail\n"
+                "  flashfarm trace 0669FF303435554157133621\n\n"
+                "Commands (flashfarm COMMAND --help says more):\n",
+                out);
+    for (size_t i = 0; i < command_count; i++)
+        (void)fprintf(out, "  %-11s %-38s %s\n", commands[i].name, commands[i].operands, commands[i].help);
+    (void)fputs("\nOptions of every command:\n", out);
+    options_print_help(out, FOR_ALL);
+    (void)fputs("Without --server and --config, /etc/flashfarm/flashfarm.conf tells where the daemon is.\n",
+                out);
+    print_exit_codes(out);
+}
+
+static void print_command_help(FILE *out, const struct command *command)
+{
+    (void)fprintf(out, "flashfarm %s %s [options]\n%s\n\n", command->name, command->operands, command->help);
+    options_print_help(out, command->takes);
+    options_print_help(out, FOR_ALL);
+    print_exit_codes(out);
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int check_operands(const struct command *command, const struct options *options, struct error *error)
+{
+    size_t count = options->word_count - 1;
+
+    if (count < command->least || count > command->most)
+        return error_set(error, -EINVAL, "expected: flashfarm %s %s", command->name, command->operands);
+    return options_require(options, command->takes, command->name, error);
+}
+
+static int run_command(const struct command *command, const struct options *options, struct error *error)
+{
+    struct server server = {.url = NULL};
+    int status = check_operands(command, options, error);
+
+    if (status == 0 && !command->offline)
+        status = server_find(&server, options, error);
+    if (status == 0)
+        status = command->run(&server, options, error);
+    server_clear(&server);
+    return status;
+}
+
+static int exit_code_of(int status)
+{
+    if (status >= 0)
+        return status;
+    switch (status) {
+    case -EHOSTUNREACH:
+        return EXIT_UNREACHABLE;
+    case -EPERM:
+        return EXIT_REFUSED;
+    default:
+        return EXIT_USAGE;
+    }
+}
+
+static int dispatch(const struct options *options, struct error *error)
+{
+    const struct command *command = options->word_count ? find_command(options->words[0]) : NULL;
+
+    if (options_value(options, OPTION_VERSION)) {
+        (void)puts("flashfarm " FLASHFARM_VERSION);
+        return EXIT_OK;
+    }
+    if (options->word_count && !command)
+        return error_set(error, -EINVAL, "unknown command '%s'; flashfarm --help lists them",
+                         options->words[0]);
+    if (options_value(options, OPTION_HELP)) {
+        if (command)
+            print_command_help(stdout, command);
+        else
+            print_help(stdout);
+        return EXIT_OK;
+    }
+    if (!command) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    return run_command(command, options, error);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct error error = ERROR_NONE;
+    int status;
+
+    (void)setlocale(LC_CTYPE, "");
+    if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT)) {
+        (void)fputs("flashfarm: libsodium or libcurl does not start\n", stderr);
+        return EXIT_USAGE;
+    }
+    status = options_parse(&options, argc, argv, &error);
+    if (status == 0)
+        status = dispatch(&options, &error);
+    if (status < 0)
+        (void)fprintf(stderr, "flashfarm: %s\n", error.text);
+    options_clear(&options);
+    curl_global_cleanup();
+    /* A full disk behind `flashfarm runs >file` must not look like success. */
+    if (fflush(stdout) || ferror(stdout)) {
+        (void)fputs("flashfarm: cannot write the output\n", stderr);
+        return EXIT_USAGE;
+    }
+    return exit_code_of(status);
+}

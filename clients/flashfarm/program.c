@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `flashfarm program`: upload, submit, follow, tell. */
+#include "commands.h"
+
+#include "alloc.h"
+#include "bars.h"
+#include "bytes.h"
+#include "follow.h"
+#include "value.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SUBMIT_TRIES 3
+
+/* ---- the order ---- */
+
+static int upload(struct server *server, const struct options *options, const char *path, json_t *ids,
+                  struct error *error)
+{
+    const char *base = options_value(options, OPTION_ADDRESS);
+    const char *slash = strrchr(path, '/');
+    char *name = http_escape(slash ? slash + 1 : path);
+    char *target = format_text("/v1/images?name=%s%s%s", name, base ? "&base=" : "", base ? base : "");
+    struct request request = {.method = "POST", .path = target, .file = fopen(path, "re")};
+    json_t *image = NULL;
+    int status;
+
+    if (request.file)
+        status = http_call(server, &request, &image, error);
+    else
+        status = error_set_errno(error, errno, "%s", path);
+    if (status == -EPERM)
+        (void)error_prefix(error, "%s", path);
+    if (status == 0 && !json_is_string(json_object_get(image, "id")))
+        status = error_set(error, -EPERM, "what answers is no flashfarmd: an image without id");
+    if (status == 0)
+        (void)json_array_append(ids, json_object_get(image, "id"));
+    json_decref(image);
+    if (request.file)
+        (void)fclose(request.file);
+    free(target);
+    free(name);
+    return status;
+}
+
+static int upload_all(struct server *server, const struct options *options, json_t *order,
+                      struct error *error)
+{
+    json_t *ids = json_array();
+    int status = 0;
+
+    (void)json_object_set_new(order, "images", ids);
+    for (size_t i = 1; i < options->word_count && status == 0; i++)
+        status = upload(server, options, options->words[i], ids, error);
+    return status;
+}
+
+/* "A1,A2" as an array; "all" as it is. */
+static json_t *read_stations(const char *text)
+{
+    json_t *names;
+
+    if (!text || strcmp(text, "all") == 0)
+        return json_string("all");
+    names = json_array();
+    while (*text) {
+        size_t size = strcspn(text, ",");
+
+        if (size)
+            (void)json_array_append_new(names, json_stringn(text, size));
+        text += size + (text[size] == ',');
+    }
+    return names;
+}
+
+/* "0x1FFFF800=A55AFF00" */
+static int add_option_bytes(json_t *list, const char *text, struct error *error)
+{
+    size_t head = strcspn(text, "=");
+    char *address_text = format_text("%.*s", (int)head, text);
+    const char *hex = text + head + (text[head] == '=');
+    int64_t address = 0;
+    bool good = options_read_number(address_text, 0, UINT32_MAX, &address) && *hex && strlen(hex) % 2 == 0 &&
+                strspn(hex, "0123456789abcdefABCDEF") == strlen(hex);
+
+    free(address_text);
+    if (!good)
+        return error_set(error, -EINVAL, "--option-bytes is '%s'; expected ADDRESS=HEX: 0x1FFFF800=A55AFF00",
+                         text);
+    return json_array_append_new(list, json_pack("{s:I, s:s}", "address", (json_int_t)address, "hex", hex));
+}
+
+/* "0x0800F800+2048" */
+static int add_keep(json_t *list, const char *text, struct error *error)
+{
+    size_t head = strcspn(text, "+");
+    char *address_text = format_text("%.*s", (int)head, text);
+    int64_t address = 0, size = 0;
+    bool good = options_read_number(address_text, 0, UINT32_MAX, &address) && text[head] == '+' &&
+                options_read_number(text + head + 1, 1, UINT32_MAX, &size);
+
+    free(address_text);
+    if (!good)
+        return error_set(error, -EINVAL, "--keep is '%s'; expected ADDRESS+SIZE: 0x0800F800+2048", text);
+    return json_array_append_new(
+        list, json_pack("{s:I, s:I}", "address", (json_int_t)address, "size", (json_int_t)size));
+}
+
+static int add_repeated(json_t *order, const struct options *options, enum option option, const char *member,
+                        int (*add)(json_t *list, const char *text, struct error *error), struct error *error)
+{
+    json_t *list = json_array();
+    int status = 0;
+
+    for (size_t i = 0; i < options->given_count && status == 0; i++)
+        if (options->given[i].option == option)
+            status = add(list, options->given[i].value, error);
+    if (json_array_size(list))
+        (void)json_object_set(order, member, list);
+    json_decref(list);
+    return status;
+}
+
+static int add_number(json_t *order, const struct options *options, enum option option, const char *member,
+                      int64_t least, struct error *error)
+{
+    int64_t number = 0;
+    int status = options_number(options, option, least, 1000000000, &number, error);
+
+    if (status == 0 && options_value(options, option))
+        (void)json_object_set_new(order, member, json_integer(number));
+    return status;
+}
+
+static void add_text(json_t *order, const struct options *options, enum option option, const char *member)
+{
+    const char *text = options_value(options, option);
+
+    if (text)
+        (void)json_object_set_new(order, member, json_string(text));
+}
+
+static int make_order(json_t *order, const struct options *options, struct error *error)
+{
+    const char *trigger = options_value(options, OPTION_TRIGGER);
+    int64_t address;
+    int status = options_number(options, OPTION_ADDRESS, 0, UINT32_MAX, &address, error);
+
+    add_text(order, options, OPTION_CHIP, "chip");
+    add_text(order, options, OPTION_WORK_ORDER, "work_order");
+    add_text(order, options, OPTION_PROTECT, "protect");
+    (void)json_object_set_new(order, "trigger", json_string(trigger ? trigger : "immediate"));
+    (void)json_object_set_new(order, "stations", read_stations(options_value(options, OPTION_STATIONS)));
+    if (options_value(options, OPTION_UNPROTECT))
+        (void)json_object_set_new(order, "unprotect", json_true());
+    if (options_value(options, OPTION_RUN))
+        (void)json_object_set_new(order, "run", json_true());
+    if (status == 0)
+        status = add_number(order, options, OPTION_QUANTITY, "quantity", 1, error);
+    if (status == 0)
+        status = add_number(order, options, OPTION_HOLD_AFTER_FAILURES, "hold_after_failures", 1, error);
+    if (status == 0)
+        status = add_number(order, options, OPTION_TIMEOUT, "timeout_s", 1, error);
+    if (status == 0)
+        status = add_repeated(order, options, OPTION_OPTION_BYTES, "option_bytes", add_option_bytes, error);
+    if (status == 0)
+        status = add_repeated(order, options, OPTION_KEEP, "keep", add_keep, error);
+    return status;
+}
+
+/* Without a quantity the order means one unit per station: every one that is named, or, for "all", every
+ * one that is enabled now. */
+static int settle_quantity(struct server *server, json_t *order, struct error *error)
+{
+    const json_t *names = json_object_get(order, "stations");
+    json_t *body = NULL, *station;
+    int64_t count = (int64_t)json_array_size(names);
+    size_t index;
+    int status = 0;
+
+    if (json_object_get(order, "quantity"))
+        return 0;
+    if (json_is_string(names)) {
+        status = http_get(server, "/v1/stations", &body, error);
+        json_array_foreach(json_object_get(body, "items"), index, station) count +=
+            !json_is_false(json_object_get(station, "enabled"));
+        json_decref(body);
+    }
+    if (status == 0 && count == 0)
+        return error_set(error, -EPERM,
+                         "there is no station to program; the daemon's configuration names none");
+    if (status == 0)
+        (void)json_object_set_new(order, "quantity", json_integer(count));
+    return status;
+}
+
+/* An answer that is lost on the way must not order twice: the same key makes the daemon answer the same. */
+static int submit(struct server *server, const json_t *order, json_t **job, struct error *error)
+{
+    uint8_t random[16];
+    char key[2 * sizeof random + 1];
+    struct request request = {.method = "POST", .path = "/v1/jobs", .body = order, .idempotency_key = key};
+    const struct timespec pause = {.tv_nsec = 300000000};
+    int status = -EHOSTUNREACH;
+
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return error_set_errno(error, errno, "getrandom");
+    bytes_to_hex(random, sizeof random, key);
+    for (int i = 0; i < SUBMIT_TRIES && status == -EHOSTUNREACH; i++) {
+        if (i)
+            (void)nanosleep(&pause, NULL);
+        status = http_call(server, &request, job, error);
+    }
+    if (status == 0 && value_number(*job, "id") <= 0)
+        return error_set(error, -EPERM, "what answers is no flashfarmd: a job without id");
+    return status;
+}
+
+/* ---- the result ---- */
+
+static void print_results(const json_t *runs)
+{
+    static const struct column columns[] = {
+        {.title = "STATION", .path = "station"},
+        {.title = "OUTCOME", .path = "outcome"},
+        {.title = "CLASS", .path = "class"},
+        {.title = "RUN", .path = "id"},
+        {.title = "UID", .path = "uid"},
+        {.title = "TIME", .path = "started", .format = AS_DURATION},
+        {.title = "OF FLOOR", .path = "phases", .format = AS_FLOOR},
+        {.title = "MESSAGE", .path = "message"},
+    };
+    json_t *items = json_object_get(runs, "items"), *forward = json_array();
+
+    /* Oldest first: that is the order in which the boards lie on the table. */
+    for (size_t i = json_array_size(items); i-- > 0;)
+        (void)json_array_append(forward, json_array_get(items, i));
+    value_print_table(stdout, forward, columns, sizeof columns / sizeof columns[0], "no unit was programmed");
+    json_decref(forward);
+}
+
+static int64_t count_passes(const json_t *runs)
+{
+    int64_t passes = 0;
+    size_t index;
+    json_t *run;
+
+    json_array_foreach(json_object_get(runs, "items"), index, run) passes +=
+        strcmp(value_text(run, "outcome"), "pass") == 0;
+    return passes;
+}
+
+static void print_verdict(const struct follow *follow, int64_t passes, int64_t asked)
+{
+    long long job = (long long)follow->job;
+
+    (void)fprintf(stderr, "job %lld %s: %lld of %lld passed\n", job, follow->state, (long long)passes,
+                  (long long)asked);
+    if (strcmp(follow->state, "held") == 0)
+        (void)fprintf(stderr,
+                      "go on with: flashfarm job %lld resume; give it up with: flashfarm job %lld cancel\n",
+                      job, job);
+}
+
+static int tell(struct server *server, const struct options *options, const struct follow *follow,
+                int64_t asked, struct error *error)
+{
+    char path[64];
+    json_t *runs = NULL, *job = NULL;
+    int64_t passes;
+    int status;
+
+    (void)snprintf(path, sizeof path, "/v1/jobs/%lld/runs", (long long)follow->job);
+    status = http_get_list(server, path, 0, &runs, error);
+    (void)snprintf(path, sizeof path, "/v1/jobs/%lld", (long long)follow->job);
+    if (status == 0)
+        status = http_get(server, path, &job, error);
+    if (status == 0) {
+        passes = count_passes(runs);
+        (void)json_object_set(runs, "job", job);
+        if (options_value(options, OPTION_JSON))
+            value_print_json(stdout, runs);
+        else
+            print_results(runs);
+        print_verdict(follow, passes, asked);
+        status = passes >= asked ? EXIT_OK : EXIT_FAILED_UNITS;
+    }
+    json_decref(job);
+    json_decref(runs);
+    return status;
+}
+
+/* ---- the command ---- */
+
+/* Every station of the job has its bar from the start, not only once a board answers. */
+static void make_bars(struct bars *bars, const json_t *job)
+{
+    const json_t *names = json_object_get(job, "stations");
+    size_t index;
+    json_t *name;
+
+    json_array_foreach(names, index, name) if (json_is_string(name))(void)
+        bars_of(bars, json_string_value(name));
+}
+
+static int submit_and_follow(struct server *server, const struct options *options, const json_t *order,
+                             struct error *error)
+{
+    struct bars bars;
+    struct follow follow;
+    json_t *job = NULL;
+    int status;
+
+    bars_open(&bars, options_value(options, OPTION_QUIET) ? NULL : stderr);
+    status = follow_open(&follow, server, &bars, error);
+    if (status == 0)
+        status = submit(server, order, &job, error);
+    if (status == 0) {
+        (void)snprintf(bars.title, sizeof bars.title, "job %lld", (long long)value_number(job, "id"));
+        make_bars(&bars, job);
+        status = follow_job(&follow, value_number(job, "id"), error);
+    }
+    bars_close(&bars);
+    if (status == 0)
+        status = tell(server, options, &follow, value_number(order, "quantity"), error);
+    else if (status == -EINTR) {
+        (void)fprintf(stderr, "flashfarm: %s\n", error->text);
+        status = EXIT_FAILED_UNITS;
+    }
+    follow_close(&follow);
+    json_decref(job);
+    return status;
+}
+
+int command_program(struct server *server, const struct options *options, struct error *error)
+{
+    json_t *order = json_object();
+    int status = 0;
+
+    if (!options_value(options, OPTION_CHIP))
+        status = error_set(error, -EINVAL, "program needs --chip NAME; `flashfarm chips` lists them");
+    if (status == 0)
+        status = make_order(order, options, error);
+    if (status == 0)
+        status = settle_quantity(server, order, error);
+    if (status == 0)
+        status = upload_all(server, options, order, error);
+    if (status == 0)
+        status = submit_and_follow(server, options, order, error);
+    json_decref(order);
+    return status;
+}

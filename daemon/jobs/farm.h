@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The farm: stations, jobs and runs of this host, and what may be asked of them. This is all that api/ and
+ * main.c know of the domain. Everything runs on the loop's thread; what takes time answers by callback.
+ *
+ * Errors: -EINVAL for a request that makes no sense (the sentence names the member and the remedy), -ENOENT
+ * for an unknown name or id, -EEXIST for a collision, -EBUSY when it is not the time for it (-EBUSY of a
+ * station that runs, a job that has ended), -EAGAIN when the same Idempotency-Key is still in progress,
+ * -EPERM when a key was used before with another body, -ENOSPC/-EIO when the record could not be made. */
+#ifndef FLASHFARM_JOBS_FARM_H
+#define FLASHFARM_JOBS_FARM_H
+
+#include "clock.h"
+#include "log.h"
+#include "result.h"
+#include "settings.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct farm;
+struct fibers;
+struct store;
+
+struct farm_options {
+    uv_loop_t *loop;
+    struct fibers *fibers;
+    struct store *store;
+    const struct clock *clock;
+    const struct log_output *log;
+    const char *state; /* directory; images are kept in <state>/images/<sha256> */
+};
+
+struct farm *farm_new(const struct farm_options *options);
+/* Only after farm_stop() has called back. */
+void farm_free(struct farm *farm);
+
+/* Gives the farm its stations; again on SIGHUP: new stations start, vanished ones end and changed ones are
+ * replaced as soon as their running unit is finished; unchanged ones do not notice. */
+int farm_configure(struct farm *farm, const struct settings *settings, struct error *error);
+
+/* Takes up the state of the record: runs that were in flight become `unknown`, open jobs go on. Records
+ * daemon.started. `done` is called when that is durable and stations have begun to work. */
+typedef void farm_done(void *context, int status, const struct error *error);
+int farm_start(struct farm *farm, farm_done *done, void *context, struct error *error);
+
+/* No new units; running ones may finish until `timeout_ms` from now, then they are cancelled. `done` is
+ * called when every station is at rest and daemon.stopped is durable. Called again, it cancels at once. */
+void farm_stop(struct farm *farm, int timeout_ms, farm_done *done, void *context);
+
+/* What happens, for server-sent events and /metrics. Facts come in ledger order once they are durable;
+ * progress is ephemeral, at most 5/s per station. All pointers are valid during the call only. */
+struct farm_event {
+    int64_t sequence;  /* of the ledger; 0 for progress */
+    const char *utc;   /* of a fact; NULL for progress */
+    const char *topic; /* the fact's kind ("run.ended"), or "progress", or "station" (live state) */
+    const char *json;  /* the body: canonical text */
+};
+typedef void farm_listener(void *context, const struct farm_event *event);
+void farm_set_listener(struct farm *farm, farm_listener *listener, void *context);
+
+/* New references of live state. A station: {name, state, port, protocol, baud, entry, position, enabled,
+ * job, run, phase, percent, chip, uid, serial, message, path, low_latency, latency_timer_ms, modem_lines,
+ * last:{run,outcome,class,message,ended}, counts:{pass,fail,aborted,unknown}, proven_baud}. State is one of
+ * `starting`, `idle`, `waiting` (for a board, or for START), `identifying`, `running`, `recording`,
+ * `removal` (of the finished board), `port-lost`, `disabled`, `stopped`. */
+json_t *farm_stations(const struct farm *farm);              /* array */
+json_t *farm_station(const struct farm *farm, const char *name); /* NULL: unknown */
+
+enum station_command { STATION_START, STATION_ENABLE, STATION_DISABLE };
+/* START presses the station's button (trigger on_start). ENABLE and DISABLE are facts: a disabled station
+ * finishes its unit and takes no other. `done` once it is taken (START) or durable. */
+void farm_station_command(struct farm *farm, const char *name, enum station_command command, const char *by,
+                          farm_done *done, void *context);
+
+/* `answer` is a new reference for the callee, or NULL with the error. */
+typedef void farm_answer(void *context, json_t *answer, const struct error *error);
+
+/* Connects, reads who is there, lets go: {chip_id, chips:[names], uid, flash_size, bootloader, protected}. */
+void farm_station_identify(struct farm *farm, const char *name, farm_answer *answer, void *context);
+
+/* Ports found on this host now: {"items":[{name, device, description, usb_vendor, usb_product, usb_serial,
+ * station}]}, station being who uses it or null. Runs in the pool. */
+void farm_ports(struct farm *farm, farm_answer *answer, void *context);
+/* The catalogue: {"items":[{name, family, document, id, flash_base, flash_size, protocol}]}. */
+json_t *farm_chips(void);
+json_t *farm_chip(const char *name); /* one item; NULL: unknown */
+
+/* Takes over a file (by rename, same file system as <state>) as an image: hashes and parses it in the pool,
+ * records image.added, answers {id, name, format, size, base, ranges, added, by, created: true or false for
+ * one that was known}. -EINVAL: it cannot be parsed (line or offset in the sentence). The file is removed
+ * in every case. A raw binary needs has_base. */
+struct farm_upload {
+    const char *path, *name, *by;
+    bool has_base;
+    uint32_t base;
+};
+void farm_image_add(struct farm *farm, const struct farm_upload *upload, farm_answer *answer, void *context);
+/* Where the directory for unfinished uploads is; the farm empties it at start. */
+const char *farm_upload_directory(const struct farm *farm);
+
+/* Submits a job: POST /v1/jobs with the body of DESIGN section 6. `idempotency_key` may be NULL. Answers the
+ * job as store_job() does, plus "repeated": true when it is an earlier request's answer. The body is borrowed. */
+void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_key, const char *by,
+                     farm_answer *answer, void *context);
+/* The live part of a job that has not ended: {id, state, in_flight, remaining, stations:[…]}; NULL when the
+ * farm does not hold it (ended or unknown: ask the store). */
+json_t *farm_job_live(const struct farm *farm, int64_t id);
+
+enum job_command { JOB_CANCEL, JOB_HOLD, JOB_RESUME };
+/* CANCEL ends the job; units in flight are cancelled too. HOLD lets them finish. Answers the job. */
+void farm_job_command(struct farm *farm, int64_t id, enum job_command command, const char *by,
+                      farm_answer *answer, void *context);
+
+/* Numbers for /metrics. */
+struct farm_statistics {
+    size_t stations, stations_running, stations_lost, stations_disabled;
+    size_t jobs_open;
+    int64_t runs_by_outcome[4]; /* pass, fail, aborted, unknown: since the daemon started */
+    int64_t bytes_written;      /* to chips, since the daemon started */
+};
+struct farm_statistics farm_statistics(const struct farm *farm);
+/* Calls `each` for every (station, class) pair with failures since the daemon started. */
+void farm_failures(const struct farm *farm,
+                   void (*each)(void *context, const char *station, const char *class_word, int64_t count),
+                   void *context);
+
+#endif

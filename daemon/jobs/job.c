@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A job: when it hands out a unit, and when it ends. */
+#include "parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const state_words[] = {
+    [JOB_RUNNING] = "running",
+    [JOB_HELD] = "held",
+    [JOB_DONE] = "done",
+    [JOB_CANCELLED] = "cancelled",
+};
+
+const char *job_state_word(enum job_state state)
+{
+    return state_words[state];
+}
+
+bool job_open(const struct job *job)
+{
+    return job->state == JOB_RUNNING || job->state == JOB_HELD;
+}
+
+void job_set_state(struct job *job, enum job_state state, const char *reason)
+{
+    if (job->state == state || !job_open(job))
+        return;
+    job->state = state;
+    log_notice(&job->log, "%s%s%s", state_words[state], reason[0] ? ": " : "", reason);
+    farm_record(job->farm, "job.state",
+                json_pack("{s:I,s:s,s:s}", "id", (json_int_t)job->id, "state", state_words[state], "reason",
+                          reason));
+}
+
+struct job_place *job_place(const struct job *job, const char *station)
+{
+    for (size_t i = 0; i < job->place_count; i++)
+        if (strcmp(job->places[i].station, station) == 0)
+            return &job->places[i];
+    return NULL;
+}
+
+bool job_wants(const struct job *job, const struct station *station)
+{
+    const struct job_place *place = job_place(job, station->settings.name);
+
+    return job->state == JOB_RUNNING && place && job_plan(job, station->protocol) &&
+           job->passed + job->in_flight < job->quantity &&
+           (job->trigger != TRIGGER_IMMEDIATE || !place->served);
+}
+
+struct job *jobs_for_station(struct farm *farm, const struct station *station)
+{
+    LIST_EACH(node, &farm->jobs)
+    {
+        struct job *job = LIST_ENTRY(node, struct job, node);
+
+        if (job_wants(job, station))
+            return job;
+    }
+    return NULL;
+}
+
+const struct plan *job_plan(const struct job *job, const struct protocol *protocol)
+{
+    for (size_t i = 0; i < job->plan_count; i++)
+        if (job->plans[i].protocol == protocol)
+            return &job->plans[i].plan;
+    return NULL;
+}
+
+void job_claim(struct job *job, const struct station *station)
+{
+    job->in_flight++;
+    job_place(job, station->settings.name)->served = true;
+}
+
+/* Whether a station could still be given a unit, now or after it comes back. */
+static bool has_turns_left(const struct job *job)
+{
+    if (job->trigger != TRIGGER_IMMEDIATE)
+        return true;
+    for (size_t i = 0; i < job->place_count; i++) {
+        const struct station *station = farm_find_station(job->farm, job->places[i].station);
+
+        if (!job->places[i].served && station && station->enabled && !station->leaving)
+            return true;
+    }
+    return false;
+}
+
+static void end_if_finished(struct job *job)
+{
+    if (job->in_flight > 0 || !job_open(job))
+        return;
+    if (job->passed >= job->quantity)
+        job_set_state(job, JOB_DONE, "");
+    else if (job->state == JOB_RUNNING && !has_turns_left(job))
+        job_set_state(job, JOB_DONE, "every station has had its turn");
+}
+
+static void brake(struct job *job)
+{
+    char reason[80];
+
+    if (job->hold_after_failures <= 0 || job->failures_since_resume < job->hold_after_failures)
+        return;
+    (void)snprintf(reason, sizeof reason, "%d failures since it was started or resumed",
+                   job->failures_since_resume);
+    job->failures_since_resume = 0;
+    if (job->state == JOB_RUNNING)
+        job_set_state(job, JOB_HELD, reason);
+}
+
+void job_settle(struct job *job, const struct station *station, enum outcome outcome)
+{
+    (void)station;
+    job->in_flight--;
+    if (outcome == OUTCOME_PASS) {
+        job->passed++;
+    } else if (!job->farm->stopping) {
+        job->failed++;
+        job->failures_since_resume++;
+        brake(job);
+    }
+    end_if_finished(job);
+    farm_wake(job->farm);
+    job_reap(job);
+}
+
+void job_reap(struct job *job)
+{
+    if (job_open(job) || job->in_flight > 0)
+        return;
+    list_remove(&job->node);
+    job_free(job);
+}
+
+json_t *job_live(const struct job *job)
+{
+    json_t *stations = json_array();
+    int remaining = job->quantity - job->passed - job->in_flight;
+
+    for (size_t i = 0; i < job->place_count; i++)
+        (void)json_array_append_new(stations, json_string(job->places[i].station));
+    return json_pack("{s:I,s:s,s:i,s:i,s:o}", "id", (json_int_t)job->id, "state", state_words[job->state],
+                     "in_flight", job->in_flight, "remaining", remaining > 0 ? remaining : 0, "stations",
+                     stations);
+}
+
+void job_free(struct job *job)
+{
+    if (!job)
+        return;
+    for (size_t i = 0; i < job->plan_count; i++)
+        plan_clear(&job->plans[i].plan);
+    image_clear(&job->image);
+    json_decref(job->body);
+    free(job->work_order);
+    free(job->by);
+    free(job->keep);
+    free(job->places);
+    free(job);
+}

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What clients may ask of the farm: each request is answered once, after what it did is durable. */
+#include "parts.h"
+
+#include "alloc.h"
+#include "await.h"
+#include "bytes.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- live state ------------------------------------------------------------------------------------------- */
+
+json_t *farm_stations(const struct farm *farm)
+{
+    json_t *stations = json_array();
+
+    LIST_EACH(node, &farm->stations)
+    {
+        (void)json_array_append_new(stations, station_describe(LIST_ENTRY(node, struct station, node)));
+    }
+    return stations;
+}
+
+json_t *farm_station(const struct farm *farm, const char *name)
+{
+    const struct station *station = farm_find_station(farm, name);
+
+    return station ? station_describe(station) : NULL;
+}
+
+json_t *farm_job_live(const struct farm *farm, int64_t id)
+{
+    const struct job *job = farm_find_job(farm, id);
+
+    return job && job_open(job) ? job_live(job) : NULL;
+}
+
+struct farm_statistics farm_statistics(const struct farm *farm)
+{
+    struct farm_statistics statistics = farm->statistics;
+
+    LIST_EACH(node, &farm->stations)
+    {
+        const struct station *station = LIST_ENTRY(node, struct station, node);
+
+        statistics.stations++;
+        statistics.stations_running += station->run != 0;
+        statistics.stations_lost += station->state == STATE_PORT_LOST;
+        statistics.stations_disabled += !station->enabled;
+    }
+    LIST_EACH(other, &farm->jobs)
+    {
+        statistics.jobs_open += job_open(LIST_ENTRY(other, struct job, node));
+    }
+    return statistics;
+}
+
+void farm_failures(const struct farm *farm,
+                   void (*each)(void *context, const char *station, const char *class_word, int64_t count),
+                   void *context)
+{
+    LIST_EACH(node, &farm->stations)
+    {
+        const struct station *station = LIST_ENTRY(node, struct station, node);
+
+        for (int class = 1; class < FAILURE_COUNT; class++)
+            if (station->counts.failure[class])
+                each(context, station->settings.name, failure_word((enum failure)class),
+                     station->counts.failure[class]);
+    }
+}
+
+static json_t *describe_chip(const struct chip *chip)
+{
+    const struct chip_family *family = chip->family;
+
+    return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:[s]}", "name", chip->name, "family", family->name, "document",
+                     family->document, "id", (json_int_t)family->id, "flash_base",
+                     (json_int_t)family->flash_base, "flash_size", (json_int_t)chip->flash_size, "protocols",
+                     protocols[0]->name);
+}
+
+json_t *farm_chips(void)
+{
+    json_t *items = json_array();
+
+    for (size_t i = 0; i < chip_count(); i++)
+        (void)json_array_append_new(items, describe_chip(chip_at(i)));
+    return json_pack("{s:o,s:n}", "items", items, "next");
+}
+
+json_t *farm_chip(const char *name)
+{
+    const struct chip *chip = chip_find(name);
+
+    return chip ? describe_chip(chip) : NULL;
+}
+
+const char *farm_upload_directory(const struct farm *farm)
+{
+    return images_upload_directory(farm->images);
+}
+
+void farm_image_add(struct farm *farm, const struct farm_upload *upload, farm_answer *answer, void *context)
+{
+    images_add(farm->images, upload, answer, context);
+}
+
+/* --- stations ------------------------------------------------------------------------------------------------ */
+
+static void press_start(struct station *station, farm_done *done, void *context)
+{
+    struct error error = ERROR_NONE;
+
+    if (station->state != STATE_WAITING) {
+        (void)error_set(&error, -EBUSY, "station %s is not waiting for START", station->settings.name);
+    } else {
+        station->start_pressed = true;
+        station_wake(station);
+    }
+    done(context, error.code, &error);
+}
+
+/* Recorded with the state that follows from it; `enabled` itself is what the next start remembers. */
+static void set_enabled(struct farm *farm, struct station *station, bool enabled, const char *by,
+                        farm_done *done, void *context)
+{
+    struct store_fact fact = {.kind = "station.enabled"};
+
+    station->enabled = enabled;
+    (void)json_object_set_new(farm->remembered, station->settings.name, json_boolean(enabled));
+    log_notice(&station->log, "%s by %s", enabled ? "enabled" : "disabled", by);
+    fact.body = json_pack("{s:s,s:b,s:s}", "name", station->settings.name, "enabled", enabled, "by", by);
+    store_append(farm->options.store, &fact, 1, done, context);
+    station_wake(station);
+}
+
+void farm_station_command(struct farm *farm, const char *name, enum station_command command, const char *by,
+                          farm_done *done, void *context)
+{
+    struct station *station = farm_find_station(farm, name);
+    struct error error = ERROR_NONE;
+
+    if (!station) {
+        (void)error_set(&error, -ENOENT, "there is no station \"%s\"", name);
+        done(context, error.code, &error);
+        return;
+    }
+    switch (command) {
+    case STATION_START:
+        press_start(station, done, context);
+        break;
+    case STATION_ENABLE:
+    case STATION_DISABLE:
+        set_enabled(farm, station, command == STATION_ENABLE, by, done, context);
+        break;
+    }
+}
+
+void farm_station_identify(struct farm *farm, const char *name, farm_answer *answer, void *context)
+{
+    struct station *station = farm_find_station(farm, name);
+    struct error error = ERROR_NONE;
+    struct identify_request *request;
+
+    if (!station)
+        (void)error_set(&error, -ENOENT, "there is no station \"%s\"", name);
+    else if (station->run != 0)
+        (void)error_set(&error, -EBUSY, "station %s has a unit in work", name);
+    else if (farm->stopping)
+        (void)error_set(&error, -EBUSY, "the daemon is stopping");
+    if (error.code) {
+        answer(context, NULL, &error);
+        return;
+    }
+    request = allocate(1, sizeof *request);
+    request->answer = answer;
+    request->context = context;
+    list_append(&station->identify_requests, &request->node);
+    station_wake(station);
+}
+
+/* --- ports --------------------------------------------------------------------------------------------------- */
+
+struct port_search {
+    struct farm *farm;
+    farm_answer *answer;
+    void *context;
+    struct port_found *found;
+    size_t count;
+    struct error error;
+};
+
+static void search_ports(void *argument)
+{
+    struct port_search *search = argument;
+
+    (void)port_list(&search->found, &search->count, &search->error);
+}
+
+/* Who uses a device, by the device it opened. */
+static const char *station_on(const struct farm *farm, const char *device)
+{
+    LIST_EACH(node, &farm->stations)
+    {
+        const struct station *station = LIST_ENTRY(node, struct station, node);
+
+        if (strcmp(station->traits.path, device) == 0)
+            return station->settings.name;
+    }
+    return NULL;
+}
+
+static json_t *describe_ports(const struct port_search *search)
+{
+    json_t *items = json_array();
+
+    for (size_t i = 0; i < search->count; i++) {
+        const struct port_found *port = &search->found[i];
+
+        (void)json_array_append_new(
+            items, json_pack("{s:s,s:s,s:s,s:I,s:I,s:s,s:s?}", "name", port->name, "device", port->device,
+                             "description", port->description, "usb_vendor", (json_int_t)port->usb_vendor,
+                             "usb_product", (json_int_t)port->usb_product, "usb_serial", port->usb_serial,
+                             "station", station_on(search->farm, port->device)));
+    }
+    return json_pack("{s:o,s:n}", "items", items, "next");
+}
+
+static void run_port_search(void *argument)
+{
+    struct port_search *search = argument;
+    json_t *answer = NULL;
+
+    (void)await_work(search->farm->options.fibers, search_ports, search);
+    if (search->error.code == 0)
+        answer = describe_ports(search);
+    search->answer(search->context, answer, &search->error);
+}
+
+static void end_port_search(void *argument)
+{
+    struct port_search *search = argument;
+
+    free(search->found);
+    free(search);
+}
+
+void farm_ports(struct farm *farm, farm_answer *answer, void *context)
+{
+    struct port_search *search = allocate(1, sizeof *search);
+
+    *search = (struct port_search){.farm = farm, .answer = answer, .context = context};
+    fiber_start(farm->options.fibers, "ports", run_port_search, end_port_search, search);
+}
+
+/* --- jobs ---------------------------------------------------------------------------------------------------- */
+
+struct submission {
+    struct farm *farm;
+    json_t *body;
+    char *key; /* NULL: none */
+    char *by;
+    char body_sha256[2 * crypto_hash_sha256_BYTES + 1];
+    farm_answer *answer;
+    void *context;
+};
+
+static json_t *find_job(struct farm *farm, int64_t id, struct error *error)
+{
+    struct await await = await_begin(farm->options.fibers, error);
+
+    store_job(farm->options.store, id, await_answered, &await);
+    return await_end(&await);
+}
+
+static void hash_body(struct submission *submission)
+{
+    uint8_t hash[crypto_hash_sha256_BYTES];
+    char *text = json_dumps(submission->body, JSON_COMPACT | JSON_SORT_KEYS);
+
+    (void)crypto_hash_sha256(hash, (const unsigned char *)text, strlen(text));
+    bytes_to_hex(hash, sizeof hash, submission->body_sha256);
+    free(text);
+}
+
+/* 1: this key was used before, and *answer is what it was answered (NULL with an error: another body). */
+static int find_repeated(struct submission *submission, json_t **answer, struct error *error)
+{
+    struct farm *farm = submission->farm;
+    struct await await = await_begin(farm->options.fibers, error);
+    json_t *known;
+
+    store_idempotency(farm->options.store, submission->key, await_answered, &await);
+    known = await_end(&await);
+    if (!known)
+        return error->code == -ENOENT ? 0 : error->code;
+    if (strcmp(json_string_value(json_object_get(known, "body_sha256")), submission->body_sha256) != 0) {
+        (void)error_set(error, -EPERM, "this Idempotency-Key was used for job %lld with another body",
+                        (long long)json_integer_value(json_object_get(known, "job")));
+    } else {
+        *answer = find_job(farm, json_integer_value(json_object_get(known, "job")), error);
+        if (*answer)
+            (void)json_object_set_new(*answer, "repeated", json_true());
+    }
+    json_decref(known);
+    return 1;
+}
+
+/* What is not a column of its own. */
+static json_t *options_of(const json_t *body)
+{
+    static const char *const columns[] = {"chip",    "images",     "stations",           "quantity",
+                                          "trigger", "work_order", "hold_after_failures"};
+    json_t *options = json_deep_copy(body);
+
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        (void)json_object_del(options, columns[i]);
+    return options;
+}
+
+static json_t *submitted_body(const struct submission *submission, const struct job *job)
+{
+    static const char *const triggers[] = {"immediate", "on_insert", "on_start"};
+    json_t *stations = json_array();
+    json_t *body;
+
+    for (size_t i = 0; i < job->place_count; i++)
+        (void)json_array_append_new(stations, json_string(job->places[i].station));
+    body = json_pack("{s:I,s:s,s:O,s:o,s:i,s:s,s:s,s:i,s:o,s:s}", "id", (json_int_t)job->id, "chip",
+                     job->order.chip->name, "images", job->images, "stations", stations, "quantity",
+                     job->quantity, "trigger", triggers[job->trigger], "work_order", job->work_order,
+                     "hold_after_failures", job->hold_after_failures, "options", options_of(job->body), "by",
+                     job->by);
+    if (submission->key)
+        (void)json_object_set_new(body, "idempotency",
+                                  json_pack("{s:s,s:s}", "key", submission->key, "body_sha256",
+                                            submission->body_sha256));
+    return body;
+}
+
+static json_t *accept_job(struct submission *submission, struct job *job, struct error *error)
+{
+    struct farm *farm = submission->farm;
+    struct store_fact fact = {.kind = "job.submitted"};
+    json_t *answer;
+
+    job->id = ++farm->last_job;
+    job->log = log_named(farm->options.log, "job %lld", (long long)job->id);
+    job->by = copy_text(submission->by);
+    fact.body = submitted_body(submission, job);
+    if (store_append_wait(farm->options.store, farm->options.fibers, &fact, 1, error) < 0) {
+        job_free(job);
+        return NULL;
+    }
+    log_notice(&job->log, "submitted by %s: %d of %s at %zu stations", job->by, job->quantity,
+               job->order.chip->name, job->place_count);
+    list_append(&farm->jobs, &job->node);
+    answer = find_job(farm, job->id, error);
+    farm_wake(farm);
+    return answer;
+}
+
+static json_t *submit(struct submission *submission, struct error *error)
+{
+    struct farm *farm = submission->farm;
+    json_t *answer = NULL;
+    struct job *job;
+
+    hash_body(submission);
+    if (submission->key && find_repeated(submission, &answer, error) != 0)
+        return answer;
+    *error = ERROR_NONE;
+    if (farm->stopping || !farm->started) {
+        (void)error_set(error, -EBUSY, "the daemon is %s", farm->stopping ? "stopping" : "starting");
+        return NULL;
+    }
+    if (job_parse(farm, submission->body, &job, error) < 0)
+        return NULL;
+    if (job_prepare(job, error) < 0) {
+        job_free(job);
+        return NULL;
+    }
+    return accept_job(submission, job, error);
+}
+
+static void run_submission(void *argument)
+{
+    struct submission *submission = argument;
+    struct error error = ERROR_NONE;
+    json_t *answer = submit(submission, &error);
+
+    if (submission->key)
+        (void)json_object_del(submission->farm->keys_in_progress, submission->key);
+    submission->answer(submission->context, answer, &error);
+}
+
+static void end_submission(void *argument)
+{
+    struct submission *submission = argument;
+
+    json_decref(submission->body);
+    free(submission->key);
+    free(submission->by);
+    free(submission);
+}
+
+void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_key, const char *by,
+                     farm_answer *answer, void *context)
+{
+    struct submission *submission;
+
+    if (idempotency_key && json_object_get(farm->keys_in_progress, idempotency_key)) {
+        answer(context, NULL,
+               &(struct error){.code = -EAGAIN, .text = "a request with this Idempotency-Key is in progress"});
+        return;
+    }
+    submission = allocate(1, sizeof *submission);
+    *submission = (struct submission){.farm = farm,
+                                      .body = json_incref(body),
+                                      .key = idempotency_key ? copy_text(idempotency_key) : NULL,
+                                      .by = copy_text(by),
+                                      .answer = answer,
+                                      .context = context};
+    if (idempotency_key)
+        (void)json_object_set_new(farm->keys_in_progress, idempotency_key, json_true());
+    fiber_start(farm->options.fibers, "submit", run_submission, end_submission, submission);
+}
+
+struct job_request {
+    struct farm *farm;
+    int64_t id;
+    bool was_open;
+    farm_answer *answer;
+    void *context;
+};
+
+/* Appends are made durable in order: an empty one after the new state's own comes back when that is. */
+static json_t *commanded_job(const struct job_request *request, struct error *error)
+{
+    struct farm *farm = request->farm;
+    json_t *job;
+
+    if (store_append_wait(farm->options.store, farm->options.fibers, NULL, 0, error) < 0)
+        return NULL;
+    job = find_job(farm, request->id, error);
+    if (job && !request->was_open) {
+        (void)error_set(error, -EBUSY, "job %lld is %s already", (long long)request->id,
+                        json_string_value(json_object_get(job, "state")));
+        json_decref(job);
+        return NULL;
+    }
+    return job;
+}
+
+static void run_job_answer(void *argument)
+{
+    struct job_request *request = argument;
+    struct error error = ERROR_NONE;
+    json_t *job = commanded_job(request, &error);
+
+    request->answer(request->context, job, &error);
+}
+
+static void cancel_units(const struct job *job)
+{
+    LIST_EACH(node, &job->farm->stations)
+    {
+        struct station *station = LIST_ENTRY(node, struct station, node);
+
+        if (station->job == job && station->state == STATE_RUNNING && station->fiber)
+            fiber_cancel(station->fiber);
+    }
+}
+
+static void command_job(struct job *job, enum job_command command, const char *by)
+{
+    struct farm *farm = job->farm;
+    char reason[128];
+
+    (void)snprintf(reason, sizeof reason, "by %s", by);
+    switch (command) {
+    case JOB_CANCEL:
+        job_set_state(job, JOB_CANCELLED, reason);
+        cancel_units(job);
+        break;
+    case JOB_HOLD:
+        job_set_state(job, JOB_HELD, reason);
+        break;
+    case JOB_RESUME:
+        job->failures_since_resume = 0;
+        job_set_state(job, JOB_RUNNING, reason);
+        break;
+    }
+    farm_wake(farm);
+}
+
+void farm_job_command(struct farm *farm, int64_t id, enum job_command command, const char *by,
+                      farm_answer *answer, void *context)
+{
+    struct job *job = farm_find_job(farm, id);
+    struct job_request *request = allocate(1, sizeof *request);
+
+    *request = (struct job_request){
+        .farm = farm, .id = id, .was_open = job && job_open(job), .answer = answer, .context = context};
+    if (request->was_open) {
+        command_job(job, command, by);
+        job = farm_find_job(farm, id); /* its last unit may have ended it */
+        if (job)
+            job_reap(job);
+    }
+    fiber_start(farm->options.fibers, "job", run_job_answer, free, request);
+}

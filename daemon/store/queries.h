@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every SQL text of the daemon but the migrations. Statements take their values by name (":serial").
+ *
+ * The texts that answer requests name their columns as the API does; a column whose name ends in "_json" is
+ * JSON text and becomes that value under the name without the ending. Their first column is the cursor of the
+ * row and no part of the answer. */
+#ifndef FLASHFARM_STORE_QUERIES_H
+#define FLASHFARM_STORE_QUERIES_H
+
+enum query {
+    /* the writer's */
+    QUERY_BEGIN,
+    QUERY_COMMIT,
+    QUERY_ROLLBACK,
+    QUERY_SAVEPOINT,
+    QUERY_ROLLBACK_TO,
+    QUERY_RELEASE,
+    QUERY_APPEND,
+    QUERY_LAST_RECORDS,
+    /* lists and single things */
+    QUERY_RUN,
+    QUERY_RUNS,
+    QUERY_RUNS_BY_SERIAL,
+    QUERY_RUNS_BY_UID,
+    QUERY_RUNS_BY_IMAGE,
+    QUERY_RUNS_BY_WORK_ORDER,
+    QUERY_RUNS_BY_JOB,
+    QUERY_RUNS_BY_STATION,
+    QUERY_RUNS_BY_TIME,
+    QUERY_RUNS_BY_OUTCOME,
+    QUERY_JOB,
+    QUERY_JOBS,
+    QUERY_JOBS_BY_STATE,
+    QUERY_JOBS_BY_WORK_ORDER,
+    QUERY_IMAGE,
+    QUERY_IMAGES,
+    QUERY_IDEMPOTENCY,
+    QUERY_LEDGER,
+    /* what store_load() wants */
+    QUERY_LOAD_JOBS,
+    QUERY_LOAD_RUNS,
+    QUERY_LOAD_STATIONS,
+    QUERY_LOAD_LAST,
+    QUERY_COUNT
+};
+
+extern const char *const queries[QUERY_COUNT];
+
+/* Settings of every connection, and those of the writer's; run as they are, without values. */
+extern const char *const queries_settings, *const queries_writer_settings;
+
+#endif

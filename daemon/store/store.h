@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The record: an append-only, hash-chained ledger of facts in SQLite, and queries on its projections.
+ *
+ * The only thing that is ever written is a fact: a kind and a JSON body. Every other table is a projection
+ * that the schema's own triggers make from the ledger (schema/migrations), inside the same transaction; so
+ * replaying the ledger into an empty database must give the same tables, and `flashfarm audit verify` does
+ * just that. One thread writes (group commit, synchronous=FULL); answers to queries are made on read-only
+ * connections in libuv's pool. All functions are called on the loop's thread and all callbacks run there.
+ *
+ * Errors: -ENOSPC when there is no room, -EIO for other trouble of the disk, -EEXIST when a fact collides
+ * with a unique one (an Idempotency-Key, an id), -EPROTO when the schema refuses it, -ENOENT for what is not
+ * there. A fact that was refused is not in the ledger, not even in part. */
+#ifndef FLASHFARM_STORE_STORE_H
+#define FLASHFARM_STORE_STORE_H
+
+#include "clock.h"
+#include "log.h"
+#include "result.h"
+
+#include <jansson.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct fibers;
+struct store;
+
+struct store_options {
+    const char *path; /* of the database file; made when missing, with its -wal and -shm beside it */
+    uv_loop_t *loop;
+    const struct clock *clock;
+    struct log log;
+};
+
+/* Opens, migrates (each numbered file in a transaction of its own; a database newer than the program is
+ * refused), checks that the head of the chain is whole, and starts the writer thread. Blocks. */
+int store_open(struct store **store, const struct store_options *options, struct error *error);
+
+/* Commits what is queued, ends the writer thread, closes. Calls outstanding callbacks. Blocks. */
+void store_close(struct store *store);
+
+struct store_fact {
+    const char *kind; /* a literal: "run.started" */
+    json_t *body;     /* an object; store_append() takes the reference */
+};
+
+/* One row of the ledger, as committed. Valid during the callback only. */
+struct store_record {
+    int64_t sequence; /* from 1, without gap */
+    const char *utc;  /* "2026-11-21T12:25:00.123456Z" */
+    const char *kind;
+    const char *body; /* canonical JSON: keys sorted, no spaces */
+    const char *hash; /* 64 hexadecimal digits */
+};
+
+typedef void store_done(void *context, int status, const struct error *error);
+typedef void store_listener(void *context, const struct store_record *record);
+/* `answer` is a new reference for the callee, or NULL with the error. */
+typedef void store_answer(void *context, json_t *answer, const struct error *error);
+
+/* Appends facts in one transaction, all or none; `done` runs once they are durable or refused. Order of
+ * calls is order in the ledger. After the callback of an append and before that of any later one, the
+ * listener hears of its records, in order. */
+void store_append(struct store *store, const struct store_fact *facts, size_t count, store_done *done,
+                  void *context);
+
+/* As store_append(), waiting on the current fiber (fiber_await(): cancellation is held back). */
+int store_append_wait(struct store *store, struct fibers *fibers, const struct store_fact *facts,
+                      size_t count, struct error *error);
+
+/* Who hears of every committed record; one listener (the farm, which passes it on). */
+void store_set_listener(struct store *store, store_listener *listener, void *context);
+
+/* What the farm needs to go on after a start: {"jobs":[bodies of jobs that have not ended, each with its
+ * state and counts], "runs":[runs without outcome], "stations":[{name,enabled}], "last_job":n, "last_run":n,
+ * "clean":bool (the last daemon stopped in good order)}. Blocks; called once before the loop runs. */
+int store_load(struct store *store, json_t **state, struct error *error);
+
+/* A page of a list: answers {"items":[…], "next":cursor or null}. Cursors are opaque texts. */
+struct store_page {
+    const char *cursor; /* NULL: from the start */
+    int limit;          /* 1..1000; 0: 100 */
+};
+
+/* What to look for; NULL or 0 means any. */
+struct store_run_filter {
+    int64_t job;
+    const char *serial, *uid, *image, *work_order, *station, *outcome;
+    const char *from, *to; /* RFC 3339 times of the run's start; from included, to excluded */
+};
+
+/* Lists are newest first, the ledger oldest first. */
+void store_runs(struct store *store, const struct store_run_filter *filter, const struct store_page *page,
+                store_answer *answer, void *context);
+void store_run(struct store *store, int64_t id, store_answer *answer, void *context);
+/* The history of one board by its serial, or else by its chip UID: {"serial","uid","runs":[…]}; -ENOENT. */
+void store_unit(struct store *store, const char *serial_or_uid, store_answer *answer, void *context);
+void store_jobs(struct store *store, const char *state, const char *work_order, const struct store_page *page,
+                store_answer *answer, void *context);
+void store_job(struct store *store, int64_t id, store_answer *answer, void *context);
+void store_images(struct store *store, const struct store_page *page, store_answer *answer, void *context);
+void store_image(struct store *store, const char *id, store_answer *answer, void *context);
+/* {"key","body_sha256","job"}; -ENOENT when the key is unknown. */
+void store_idempotency(struct store *store, const char *key, store_answer *answer, void *context);
+/* Records from sequence `from` on (included): items {"sequence","utc","monotonic_us","clock","boot","kind",
+ * "body","hash"}, body as an object, and "canonical" the very text that was hashed. */
+void store_ledger(struct store *store, int64_t from, int limit, store_answer *answer, void *context);
+
+/* The newest committed record as the loop knows it, without asking the database. */
+int64_t store_head_sequence(const struct store *store);
+const char *store_head_hash(const struct store *store);
+
+/* For /metrics: commits and records so far, the longest and the sum of commit times. */
+struct store_statistics {
+    int64_t records, commits, commit_us_sum, commit_us_max, refused;
+};
+struct store_statistics store_statistics(const struct store *store);
+
+#endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "writer.h"
+
+#include "alloc.h"
+#include "database.h"
+#include "migrate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How many appends share a commit: enough for every station at once, and the first of them does not wait
+ * long for the last. */
+enum { BATCH_LIMIT = 256 };
+
+struct writer {
+    /* the thread's own */
+    struct database database;
+    char boot[64];
+    struct chain head; /* of what is durable */
+    uv_async_t *wake;
+    uv_thread_t thread;
+    /* shared, under the mutex */
+    uv_mutex_t mutex;
+    uv_cond_t queued, finished;
+    struct list queue, done;
+    bool stopping;
+    struct store_statistics statistics;
+};
+
+/* Moves up to `limit` nodes from the front of one list to the end of the other. */
+static void move_nodes(struct list *from, struct list *to, size_t limit)
+{
+    while (!list_empty(from) && limit-- > 0) {
+        struct list *node = from->next;
+
+        list_remove(node);
+        list_append(to, node);
+    }
+}
+
+static const char *clock_word(const struct append *append)
+{
+    return append->synchronised ? "synchronised" : "free";
+}
+
+static int bind_fact(sqlite3_stmt *statement, const struct chain_record *record, const struct chain *chain)
+{
+    int failed = 0;
+
+    failed |= sqlite3_bind_int64(statement, 1, record->sequence);
+    failed |= sqlite3_bind_int64(statement, 2, record->utc_us);
+    failed |= sqlite3_bind_int64(statement, 3, record->monotonic_us);
+    failed |= sqlite3_bind_text(statement, 4, record->clock, -1, SQLITE_STATIC);
+    failed |= sqlite3_bind_text(statement, 5, record->boot, -1, SQLITE_STATIC);
+    failed |= sqlite3_bind_text(statement, 6, record->kind, -1, SQLITE_STATIC);
+    failed |= sqlite3_bind_text(statement, 7, record->body, -1, SQLITE_STATIC);
+    failed |= sqlite3_bind_blob(statement, 8, chain->hash, sizeof chain->hash, SQLITE_STATIC);
+    return failed;
+}
+
+static int insert_fact(struct writer *writer, const struct append *append, struct fact *fact,
+                       struct chain *head, struct error *error)
+{
+    const struct chain_record record = {.sequence = head->sequence + 1,
+                                        .utc_us = append->utc_us,
+                                        .monotonic_us = append->monotonic_us,
+                                        .clock = clock_word(append),
+                                        .boot = writer->boot,
+                                        .kind = fact->kind,
+                                        .body = fact->body};
+    sqlite3_stmt *statement = database_statement(&writer->database, QUERY_APPEND, error);
+    int code = 0;
+
+    if (!statement)
+        return error->code;
+    chain_extend(head, &record);
+    fact->chain = *head;
+    if (bind_fact(statement, &record, head) || sqlite3_step(statement) != SQLITE_DONE)
+        code = database_fail(&writer->database, error);
+    (void)sqlite3_reset(statement);
+    return code ? error_prefix(error, "%s", fact->kind) : 0;
+}
+
+/* Whether the schema said no to one append, and the transaction around it lives on. */
+static bool refused(const struct writer *writer, int code)
+{
+    return (code == -EPROTO || code == -EEXIST) && !sqlite3_get_autocommit(writer->database.handle);
+}
+
+/* Adds one append to the open transaction, or leaves it out as refused. Fails when the transaction is lost.
+ */
+static int add(struct writer *writer, struct append *append, struct chain *head, struct error *error)
+{
+    struct database *database = &writer->database;
+    struct chain tentative = *head;
+    int code = database_run(database, QUERY_SAVEPOINT, error);
+
+    for (size_t i = 0; !code && i < append->count; i++)
+        code = insert_fact(writer, append, &append->facts[i], &tentative, error);
+    if (!code)
+        code = database_run(database, QUERY_RELEASE, error);
+    if (!code) {
+        *head = tentative;
+        return 0;
+    }
+    if (!refused(writer, code))
+        return code;
+    append->error = *error;
+    code = database_run(database, QUERY_ROLLBACK_TO, error);
+    return code ? code : database_run(database, QUERY_RELEASE, error);
+}
+
+/* SQLite has often rolled back already when a write fails. */
+static void fail_batch(struct writer *writer, struct list *batch, const struct error *error)
+{
+    struct error ignored;
+
+    if (!sqlite3_get_autocommit(writer->database.handle))
+        (void)database_run(&writer->database, QUERY_ROLLBACK, &ignored);
+    LIST_EACH(node, batch)
+    {
+        struct append *append = LIST_ENTRY(node, struct append, node);
+
+        if (!append->error.code)
+            append->error = *error;
+    }
+}
+
+static void count_batch(struct writer *writer, struct list *batch, bool committed, int64_t took_us)
+{
+    struct store_statistics *statistics = &writer->statistics;
+
+    LIST_EACH(node, batch)
+    {
+        const struct append *append = LIST_ENTRY(node, struct append, node);
+
+        if (append->error.code)
+            statistics->refused++;
+        else
+            statistics->records += (int64_t)append->count;
+    }
+    if (!committed)
+        return;
+    statistics->commits++;
+    statistics->commit_us_sum += took_us;
+    if (took_us > statistics->commit_us_max)
+        statistics->commit_us_max = took_us;
+}
+
+/* What is tried is durable after COMMIT and not before: until then the chain's head is a proposal. */
+static bool commit_batch(struct writer *writer, struct list *batch)
+{
+    struct chain head = writer->head;
+    struct error error = ERROR_NONE;
+    int code = database_run(&writer->database, QUERY_BEGIN, &error);
+
+    LIST_EACH(node, batch)
+    {
+        if (!code)
+            code = add(writer, LIST_ENTRY(node, struct append, node), &head, &error);
+    }
+    if (!code)
+        code = database_run(&writer->database, QUERY_COMMIT, &error);
+    if (code) {
+        (void)error_prefix(&error, "the record was not written");
+        fail_batch(writer, batch, &error);
+    } else {
+        writer->head = head;
+    }
+    return code == 0;
+}
+
+static bool take_batch(struct writer *writer, struct list *batch)
+{
+    uv_mutex_lock(&writer->mutex);
+    while (list_empty(&writer->queue) && !writer->stopping)
+        uv_cond_wait(&writer->queued, &writer->mutex);
+    move_nodes(&writer->queue, batch, BATCH_LIMIT);
+    uv_mutex_unlock(&writer->mutex);
+    return !list_empty(batch);
+}
+
+static void hand_back(struct writer *writer, struct list *batch, bool committed, int64_t took_us)
+{
+    uv_mutex_lock(&writer->mutex);
+    count_batch(writer, batch, committed, took_us);
+    move_nodes(batch, &writer->done, SIZE_MAX);
+    uv_cond_signal(&writer->finished);
+    uv_mutex_unlock(&writer->mutex);
+    (void)uv_async_send(writer->wake);
+}
+
+static void write_until_stopped(void *argument)
+{
+    struct writer *writer = argument;
+    struct list batch;
+
+    list_init(&batch);
+    while (take_batch(writer, &batch)) {
+        uint64_t begun_ns = uv_hrtime();
+        bool committed = commit_batch(writer, &batch);
+
+        hand_back(writer, &batch, committed, (int64_t)((uv_hrtime() - begun_ns) / 1000));
+    }
+}
+
+static const char *column_text(sqlite3_stmt *statement, int column)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+
+    return text ? (const char *)text : "";
+}
+
+/* What the chain would be with the row in hand on top of `previous`. */
+static struct chain extend_by_row(struct chain previous, sqlite3_stmt *row)
+{
+    chain_extend(&previous, &(struct chain_record){.sequence = sqlite3_column_int64(row, 0),
+                                                   .utc_us = sqlite3_column_int64(row, 1),
+                                                   .monotonic_us = sqlite3_column_int64(row, 2),
+                                                   .clock = column_text(row, 3),
+                                                   .boot = column_text(row, 4),
+                                                   .kind = column_text(row, 5),
+                                                   .body = column_text(row, 6)});
+    return previous;
+}
+
+static struct chain stored_chain(sqlite3_stmt *row)
+{
+    struct chain chain = {.sequence = sqlite3_column_int64(row, 0)};
+
+    if (sqlite3_column_bytes(row, 7) == CHAIN_HASH_SIZE)
+        memcpy(chain.hash, sqlite3_column_blob(row, 7), CHAIN_HASH_SIZE);
+    return chain;
+}
+
+static bool same_chain(const struct chain *a, const struct chain *b)
+{
+    return a->sequence == b->sequence && memcmp(a->hash, b->hash, CHAIN_HASH_SIZE) == 0;
+}
+
+/* The newest record must continue the one before it: a chain that is broken at its end is not continued. The
+ * rest is for `audit verify`: it takes time. */
+static int read_head(struct writer *writer, struct error *error)
+{
+    sqlite3_stmt *rows = database_statement(&writer->database, QUERY_LAST_RECORDS, error);
+    int code = 0, step = SQLITE_DONE;
+
+    if (!rows)
+        return error->code;
+    for (int row = 0; !code && (step = sqlite3_step(rows)) == SQLITE_ROW; row++) {
+        struct chain expected = extend_by_row(writer->head, rows);
+
+        writer->head = stored_chain(rows);
+        if ((row > 0 || writer->head.sequence == 1) && !same_chain(&expected, &writer->head))
+            code = error_set(error, -EBADMSG, "record %lld does not continue the chain",
+                             (long long)writer->head.sequence);
+    }
+    if (!code && step != SQLITE_DONE)
+        code = database_fail(&writer->database, error);
+    (void)sqlite3_reset(rows);
+    return code;
+}
+
+static void read_boot_id(struct writer *writer, const struct log *log)
+{
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+    if (!file || fscanf(file, "%40[0-9a-f-]", writer->boot) != 1) {
+        (void)snprintf(writer->boot, sizeof writer->boot, "unknown");
+        log_warning(log, "the kernel's boot id cannot be read; records say unknown instead");
+    }
+    if (file)
+        (void)fclose(file);
+}
+
+static void begin(struct writer *writer)
+{
+    list_init(&writer->queue);
+    list_init(&writer->done);
+    (void)uv_mutex_init(&writer->mutex);
+    (void)uv_cond_init(&writer->queued);
+    (void)uv_cond_init(&writer->finished);
+}
+
+int writer_start(struct writer **writer, const char *path, const struct log *log, uv_async_t *wake,
+                 struct error *error)
+{
+    struct writer *made = allocate(1, sizeof *made);
+    int code = database_open(&made->database, path, true, error);
+
+    *writer = NULL;
+    begin(made);
+    made->wake = wake;
+    read_boot_id(made, log);
+    if (!code)
+        code = migrate(&made->database, log, error);
+    if (!code)
+        code = read_head(made, error);
+    if (!code && uv_thread_create(&made->thread, write_until_stopped, made))
+        code = error_set(error, -EAGAIN, "the writer's thread cannot be started");
+    if (code)
+        writer_free(made);
+    else
+        *writer = made;
+    return code;
+}
+
+void writer_stop(struct writer *writer)
+{
+    uv_mutex_lock(&writer->mutex);
+    writer->stopping = true;
+    uv_cond_signal(&writer->queued);
+    uv_mutex_unlock(&writer->mutex);
+    (void)uv_thread_join(&writer->thread);
+}
+
+void writer_free(struct writer *writer)
+{
+    database_close(&writer->database);
+    uv_cond_destroy(&writer->finished);
+    uv_cond_destroy(&writer->queued);
+    uv_mutex_destroy(&writer->mutex);
+    free(writer);
+}
+
+void writer_push(struct writer *writer, struct append *append)
+{
+    uv_mutex_lock(&writer->mutex);
+    list_append(&writer->queue, &append->node);
+    uv_cond_signal(&writer->queued);
+    uv_mutex_unlock(&writer->mutex);
+}
+
+void writer_take(struct writer *writer, struct list *done, bool wait)
+{
+    uv_mutex_lock(&writer->mutex);
+    while (wait && list_empty(&writer->done))
+        uv_cond_wait(&writer->finished, &writer->mutex);
+    move_nodes(&writer->done, done, SIZE_MAX);
+    uv_mutex_unlock(&writer->mutex);
+}
+
+struct chain writer_head(const struct writer *writer)
+{
+    return writer->head;
+}
+
+struct store_statistics writer_statistics(struct writer *writer)
+{
+    struct store_statistics copy;
+
+    uv_mutex_lock(&writer->mutex);
+    copy = writer->statistics;
+    uv_mutex_unlock(&writer->mutex);
+    return copy;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The common engine of ports that are one non-blocking file descriptor: a receive buffer, waits on a fiber or
+ * by poll(2), and the discovery that the device is gone. Internal to the ports.
+ *
+ * On a loop the descriptor is watched from start to stop, also while nobody reads: an unplugged device is
+ * noticed at once, and what the board says between two reads is taken out of the driver's small buffer. */
+#ifndef FLASHFARM_STATIONS_PORT_FD_H
+#define FLASHFARM_STATIONS_PORT_FD_H
+
+#include "port.h"
+
+#define PORT_FD_BUFFER 4096u
+
+struct fiber;
+struct port_watch;
+
+struct port_fd {
+    struct port port; /* first: kinds get it as their `struct port *` */
+    int fd;
+    bool gone;                /* hung up or unplugged; stays so */
+    struct port_watch *watch; /* NULL without a loop */
+    struct fiber *waiter;     /* the fiber inside port_fd_read() or port_fd_write() */
+    size_t want;              /* wake it when so many bytes are held, … */
+    bool want_room;           /* … or when the driver takes bytes again */
+    size_t first, held;       /* the buffer's oldest byte, and how many there are */
+    uint8_t buffer[PORT_FD_BUFFER];
+};
+
+/* Starts watching `p->fd` when the port has fibers. The fd must be non-blocking. */
+int port_fd_start(struct port_fd *p, struct error *error);
+/* Stops watching; afterwards the fd may be closed and `p` freed at once. */
+void port_fd_stop(struct port_fd *p);
+
+/* These three are a kind's `read`, `write` and (the buffer's half of) `discard`. */
+int port_fd_read(struct port *port, uint8_t *bytes, size_t least, size_t size, int64_t deadline_us,
+                 struct error *error);
+int port_fd_write(struct port *port, const uint8_t *bytes, size_t size, int64_t deadline_us,
+                  struct error *error);
+void port_fd_discard(struct port_fd *p);
+
+/* The error for a failed call on the fd: -ENODEV when the errno means that the device is gone. */
+int port_fd_failed(const struct port_fd *p, int errno_value, const char *what, struct error *error);
+
+#endif

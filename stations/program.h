@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The procedure that programs one board, whatever its protocol: connect → identify → interlock → reserve →
+ * erase → write → verify → option bytes → protect → run (DESIGN section 5). All policy is here. */
+#ifndef FLASHFARM_STATIONS_PROGRAM_H
+#define FLASHFARM_STATIONS_PROGRAM_H
+
+#include "failure.h"
+#include "plan.h"
+#include "protocol.h"
+
+enum outcome { OUTCOME_PASS, OUTCOME_FAIL, OUTCOME_ABORTED, OUTCOME_UNKNOWN, OUTCOME_COUNT };
+const char *outcome_word(enum outcome outcome);
+
+/* What happened in one phase, in microseconds. wire + target + host + retry = measured. */
+struct phase_report {
+    bool entered;
+    int64_t measured_us;
+    int64_t floor_us;
+    int64_t wire_us;   /* bits on the line */
+    int64_t target_us; /* waiting for the board beyond that: its flash, its turnaround, the adapter's latency */
+    int64_t host_us;   /* this computer */
+    int64_t retry_us;  /* all of recovery, whoever's fault */
+};
+
+enum verify_method { VERIFY_NONE, VERIFY_READ_BACK, VERIFY_CHECKSUM };
+const char *verify_method_word(enum verify_method method);
+
+struct report {
+    enum outcome outcome;
+    enum failure failure;
+    struct error error; /* the sentence; empty on pass */
+    struct board board;
+    const struct chip_family *family;
+    struct phase_report phases[PHASE_COUNT];
+    uint32_t baud;      /* the rate that proved itself */
+    uint32_t retries;
+    uint32_t bytes_written;
+    enum verify_method verify;
+    uint8_t digest[32]; /* SHA-256 of what was verified; set when verify is not VERIFY_NONE */
+};
+
+struct progress {
+    enum phase_name phase;
+    unsigned percent; /* of the whole run, by time; never falls */
+    uint32_t done, total; /* bytes of this phase, where it has any */
+};
+
+/* Who is asked and told while it goes. Both calls run on the station's fiber. */
+struct program_watcher {
+    /* The board is known and right by the order's own checks. The last word before the first erase: 0 to go
+     * on, or an error that aborts with nothing touched. May wait (the run is made durable here). */
+    int (*reserve)(void *context, const struct board *board, struct error *error);
+    void (*progress)(void *context, const struct progress *progress);
+    void *context;
+};
+
+/* Programs the board on session->port. Always fills the report; returns 0 on pass, else the error's code.
+ * The session's lines are released in every case. */
+int program_board(struct session *session, const struct order *order, const struct plan *plan,
+                  const struct program_watcher *watcher, struct report *report);
+
+#endif

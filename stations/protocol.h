@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a protocol provides: primitives, and no policy (law 2). stations/program.c alone decides order, blank
+ * skipping, which pages to erase, how to verify and what to do after a failure.
+ *
+ * Errors of primitives: -EBADMSG when the board refused (a NACK), -ETIMEDOUT when it did not answer in time,
+ * -EPROTO when what it answered is not the protocol, -ENOTSUP when the board cannot do it, port errors as
+ * they come, or the code of a failure class where the primitive knows it for sure (a read-protected chip).
+ *
+ * Adding a protocol is one file with one `const struct protocol` and one line in protocols.c. */
+#ifndef FLASHFARM_STATIONS_PROTOCOL_H
+#define FLASHFARM_STATIONS_PROTOCOL_H
+
+#include "chip.h"
+#include "log.h"
+#include "port.h"
+#include "result.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BOARD_UID_MAX 16
+
+/* Who answered. */
+struct board {
+    uint32_t chip_id;   /* as the chip tells it */
+    uint8_t uid[BOARD_UID_MAX];
+    size_t uid_size;    /* 0: the chip has none that can be read */
+    uint32_t flash_size; /* bytes, as the chip tells it; 0: unknown */
+    uint8_t bootloader; /* version, BCD: 0x22 is 2.2 */
+    bool read_protected; /* nothing can be read or written before protection is removed */
+};
+
+/* One conversation with one board on an open port. */
+struct session {
+    struct port *port;
+    const struct protocol *protocol;
+    struct log log;
+    uint32_t baud_max;    /* the highest rate to try; 0: the protocol's own choice */
+    uint32_t baud_proven; /* in: the rate that proved itself here last time, or 0; out: the one in use */
+    const struct entry *entry; /* how to get into the bootloader */
+    int64_t deadline_us;  /* of the whole run; every step's deadline is cut to it */
+    const struct chip_family *family; /* known after identify; NULL for a chip that has no row */
+    struct board board;
+    void *state;          /* the protocol's own, protocol->state_size bytes, zeroed */
+};
+
+enum protection { PROTECTION_NONE, PROTECTION_READ }; /* what a recipe may set as its last step */
+
+/* Bytes on the wire, both directions, that an operation cannot do without; for floors. */
+enum wire_operation { WIRE_ERASE, WIRE_ERASE_ALL, WIRE_WRITE, WIRE_READ, WIRE_CHECKSUM };
+
+struct protocol {
+    const char *name;    /* "stm32-uart" */
+    const char *summary; /* one line for people */
+    size_t state_size;
+    uint32_t transfer_max; /* bytes per write or read */
+
+    /* Gets into contact at the highest rate that proves itself. Ends a conversation that somebody left
+     * half-way. FAILURE_NO_CONTACT when nothing answers. */
+    int (*connect)(struct session *session, struct error *error);
+    /* Whether a board answers, in as little time as that takes and without changing it. Same errors. */
+    int (*probe)(struct session *session, struct error *error);
+    /* Fills session->board and session->family. */
+    int (*identify)(struct session *session, struct error *error);
+    /* After a primitive failed: gets the dialogue back in step, without repeating anything. */
+    int (*resync)(struct session *session, struct error *error);
+    int (*unprotect)(struct session *session, struct error *error);
+    int (*erase_all)(struct session *session, struct error *error);
+    int (*erase)(struct session *session, const struct chip_sector *sectors, size_t count,
+                 struct error *error);
+    int (*write)(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
+                 struct error *error);
+    int (*read)(struct session *session, uint32_t address, uint8_t *bytes, uint32_t size,
+                struct error *error);
+    /* Compares memory with `bytes` by a checksum made on the chip. 0: equal; 1: they differ; -ENOTSUP. */
+    int (*compare)(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
+                   struct error *error);
+    int (*write_options)(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
+                         struct error *error);
+    /* Sets protection and checks that it is in force. */
+    int (*protect)(struct session *session, enum protection protection, struct error *error);
+    /* Leaves the bootloader for the application at `address`. */
+    int (*run)(struct session *session, uint32_t address, struct error *error);
+    /* Releases lines; may be called in any state, cannot fail. */
+    void (*disconnect)(struct session *session);
+
+    uint32_t (*wire_bytes)(enum wire_operation operation, uint32_t size_or_count);
+    struct port_line (*line)(uint32_t baud); /* how the line is set at that rate */
+};
+
+/* All protocols, ended by NULL. */
+extern const struct protocol *const protocols[];
+const struct protocol *protocol_find(const char *name); /* NULL: unknown */
+
+/* min(now + step_us, the run's deadline) */
+int64_t session_deadline(const struct session *session, int64_t step_us);
+
+/* How to get a board into its bootloader, and out of it: steps of modem lines and waits. */
+struct entry_step {
+    bool dtr, rts;
+    int64_t wait_us;
+};
+#define ENTRY_STEPS 4
+struct entry {
+    const char *name; /* "dtr-rts" */
+    const char *summary;
+    size_t enter_count, leave_count;
+    struct entry_step enter[ENTRY_STEPS], leave[ENTRY_STEPS];
+};
+extern const struct entry *const entries[]; /* ended by NULL */
+const struct entry *entry_find(const char *name);
+int entry_enter(struct session *session, struct error *error);
+int entry_leave(struct session *session, struct error *error);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See control.h: the simulator's end. */
+#include "control.h"
+
+#include "common.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { LINE_MAX_BYTES = 4096, REPLY_MAX_BYTES = 512 };
+
+struct visitor {
+    struct source source;
+    struct control *control;
+    struct visitor *next;
+    size_t used;
+    char line[LINE_MAX_BYTES];
+};
+
+struct request {
+    struct farm *farm;
+    struct board *board;
+    const char *argument;
+    char reply[REPLY_MAX_BYTES];
+};
+
+static int refuse(struct request *request, const char *why)
+{
+    (void)snprintf(request->reply, sizeof request->reply, "%s", why);
+    return -1;
+}
+
+static const char *phase(const struct board *board)
+{
+    if (!board->plugged)
+        return "unplugged";
+    return board->present ? board->model->phase(board->state) : "removed";
+}
+
+static int do_state(struct request *request)
+{
+    const struct board *board = request->board;
+    const struct counters *counters = &board->counters;
+    char model[200];
+
+    board->model->describe(board->state, model, sizeof model);
+    (void)snprintf(request->reply, sizeof request->reply,
+                   "%s chip=%s writes=%llu erases=%llu written=%llu received=%llu sent=%llu overruns=%llu "
+                   "baud=%u generation=%u %s",
+                   phase(board), board->chip, (unsigned long long)counters->writes,
+                   (unsigned long long)counters->erases, (unsigned long long)counters->written_bytes,
+                   (unsigned long long)counters->received_bytes, (unsigned long long)counters->sent_bytes,
+                   (unsigned long long)counters->overrun_bytes, board->wire.line.baud, board->generation,
+                   model);
+    return 0;
+}
+
+static int do_reset(struct request *request)
+{
+    board_reset(request->board);
+    return 0;
+}
+
+static int do_remove(struct request *request)
+{
+    board_remove(request->board);
+    return 0;
+}
+
+static int do_insert(struct request *request)
+{
+    board_insert(request->board);
+    return 0;
+}
+
+static int do_unplug(struct request *request)
+{
+    board_unplug(request->board);
+    return 0;
+}
+
+static int do_replug(struct request *request)
+{
+    return board_replug(request->board) ? refuse(request, "no pty") : 0;
+}
+
+static int do_fault(struct request *request)
+{
+    return farm_set_fault(request->farm, request->board, request->argument, request->reply,
+                          sizeof request->reply);
+}
+
+static int do_dump(struct request *request)
+{
+    return farm_dump(request->board, request->argument) ? refuse(request, strerror(errno)) : 0;
+}
+
+static int do_fill(struct request *request)
+{
+    const struct board *board = request->board;
+    uint64_t byte;
+    FILE *file;
+    int result;
+
+    if (!sim_number(request->argument, 0, 255, &byte))
+        return board->model->fill(board->state, (int)byte, NULL);
+    file = fopen(request->argument, "re");
+    if (!file)
+        return refuse(request, strerror(errno));
+    result = board->model->fill(board->state, 0, file);
+    (void)fclose(file);
+    return result ? refuse(request, "cannot read the file") : 0;
+}
+
+static const struct {
+    const char *name;
+    bool argument;
+    int (*run)(struct request *request);
+} commands[] = {
+    {.name = "state", .run = do_state},
+    {.name = "reset", .run = do_reset},
+    {.name = "remove", .run = do_remove},
+    {.name = "insert", .run = do_insert},
+    {.name = "unplug", .run = do_unplug},
+    {.name = "replug", .run = do_replug},
+    {.name = "fault", .argument = true, .run = do_fault},
+    {.name = "dump", .argument = true, .run = do_dump},
+    {.name = "fill", .argument = true, .run = do_fill},
+};
+
+static void say(int fd, const char *text)
+{
+    (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
+static void list(const struct farm *farm, int fd)
+{
+    say(fd, "ok");
+    for (size_t i = 0; i < farm->count; i++) {
+        char entry[64];
+
+        (void)snprintf(entry, sizeof entry, " %s:%s", farm->boards[i]->name, phase(farm->boards[i]));
+        say(fd, entry);
+    }
+    say(fd, "\n");
+}
+
+/* Finds board and argument, runs the command; what is wrong goes into the reply. */
+static int run(struct request *request, const char *command, const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, command) != 0)
+            continue;
+        if (!name || !(request->board = farm_find(request->farm, name)))
+            return refuse(request, name ? "no such board" : "which board?");
+        if (commands[i].argument != (request->argument && *request->argument))
+            return refuse(request, commands[i].argument ? "one word more is needed" : "one word too many");
+        return commands[i].run(request);
+    }
+    return refuse(request, "known commands: list state reset remove insert unplug replug fault dump fill");
+}
+
+static void serve(struct visitor *visitor, char *line)
+{
+    struct request request = {.farm = visitor->control->farm};
+    char *rest = line, *command = strsep(&rest, " "), *name = strsep(&rest, " "), *reply;
+    int result;
+
+    if (!strcmp(command, "list")) {
+        list(request.farm, visitor->source.fd);
+        return;
+    }
+    request.argument = rest;
+    result = run(&request, command, name);
+    reply = sim_text("%s%s%s\n", result ? "error" : "ok", request.reply[0] ? " " : "", request.reply);
+    say(visitor->source.fd, reply);
+    free(reply);
+}
+
+static void dismiss(struct visitor *visitor)
+{
+    struct visitor **link = &visitor->control->visitors;
+    int fd = visitor->source.fd;
+
+    while (*link != visitor)
+        link = &(*link)->next;
+    *link = visitor->next;
+    loop_remove(visitor->control->farm->loop, &visitor->source);
+    (void)close(fd);
+    free(visitor);
+}
+
+static void on_request(struct source *source)
+{
+    struct visitor *visitor = (struct visitor *)((char *)source - offsetof(struct visitor, source));
+    ssize_t count = read(source->fd, visitor->line + visitor->used, sizeof visitor->line - visitor->used);
+    char *start = visitor->line, *end;
+
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (count <= 0) {
+        dismiss(visitor);
+        return;
+    }
+    visitor->used += (size_t)count;
+    while ((end = memchr(start, '\n', visitor->used - (size_t)(start - visitor->line)))) {
+        *end = '\0';
+        serve(visitor, start);
+        start = end + 1;
+    }
+    visitor->used -= (size_t)(start - visitor->line);
+    memmove(visitor->line, start, visitor->used);
+    if (visitor->used == sizeof visitor->line)
+        dismiss(visitor);
+}
+
+static void on_visitor(struct source *source)
+{
+    struct control *control = (struct control *)((char *)source - offsetof(struct control, source));
+    int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct visitor *visitor;
+
+    if (fd < 0)
+        return;
+    visitor = sim_allocate(1, sizeof *visitor);
+    visitor->control = control;
+    visitor->source = (struct source){.fd = fd, .ready = on_request};
+    visitor->next = control->visitors;
+    control->visitors = visitor;
+    if (loop_add(control->farm->loop, &visitor->source))
+        dismiss(visitor);
+}
+
+int control_open(struct control *control, struct farm *farm)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    *control = (struct control){.farm = farm, .path = sim_text("%s/control", farm->dir)};
+    control->source = (struct source){.fd = -1, .ready = on_visitor};
+    if (strlen(control->path) >= sizeof address.sun_path)
+        return sim_complain("%s: path too long for a socket", control->path);
+    memcpy(address.sun_path, control->path, strlen(control->path));
+    (void)unlink(control->path);
+    control->source.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (control->source.fd < 0 ||
+        bind(control->source.fd, (const struct sockaddr *)&address, sizeof address) ||
+        listen(control->source.fd, 16))
+        return sim_complain("%s: %s", control->path, strerror(errno));
+    return loop_add(farm->loop, &control->source);
+}
+
+void control_close(struct control *control)
+{
+    while (control->visitors)
+        dismiss(control->visitors);
+    if (control->source.fd >= 0) {
+        (void)unlink(control->path);
+        (void)close(control->source.fd);
+    }
+    free(control->path);
+}
