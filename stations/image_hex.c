@@ -62,7 +62,6 @@ static int decode(const struct image_line *line, struct record *record, struct e
     count = image_line_bytes(line, 1, 5, record->bytes, error);
     if (count < 0)
         return count;
-    record->line = line->number;
     record->size = (uint32_t)count - 5;
     record->offset = get_be16(record->bytes + 1);
     record->type = record->bytes[3];
@@ -163,7 +162,7 @@ int image_read_hex(struct image_build *build, const uint8_t *file, size_t size, 
     struct image_line line;
 
     while (image_text_next(&text, &line)) {
-        struct record record;
+        struct record record = {.line = line.number};
 
         if (hex.end_line)
             return error_set(error, -EINVAL,

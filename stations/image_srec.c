@@ -63,7 +63,6 @@ static int decode_type(const struct image_line *line, struct record *record, str
         return image_line_unexpected(line, 0, "'S'", error);
     if (line->size < 2 || line->text[1] < '0' || line->text[1] > '9')
         return image_line_unexpected(line, 1, "a digit", error);
-    record->line = line->number;
     record->type = (uint8_t)(line->text[1] - '0');
     if (types[record->type].kind == KIND_RESERVED)
         return image_line_unexpected(line, 1, "a record type other than the reserved S4", error);
@@ -147,7 +146,7 @@ int image_read_srec(struct image_build *build, const uint8_t *file, size_t size,
     struct image_line line;
 
     while (image_text_next(&text, &line)) {
-        struct record record;
+        struct record record = {.line = line.number};
 
         if (srec.end_line)
             return error_set(error, -EINVAL,

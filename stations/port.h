@@ -46,10 +46,10 @@ struct port_meter {
 
 /* What open found out about the device, for the station's state. */
 struct port_traits {
-    char path[256];          /* the device after symbolic links: "/dev/ttyUSB0", "/dev/pts/3" */
-    bool modem_lines;        /* DTR and RTS exist */
-    bool low_latency;        /* ASYNC_LOW_LATENCY is in force */
-    int latency_timer_ms;    /* FTDI's receive timer as sysfs tells it; -1: the device has none */
+    char path[256];       /* the device after symbolic links: "/dev/ttyUSB0", "/dev/pts/3" */
+    bool modem_lines;     /* DTR and RTS exist */
+    bool low_latency;     /* ASYNC_LOW_LATENCY is in force */
+    int latency_timer_ms; /* FTDI's receive timer as sysfs tells it; -1: the device has none */
 };
 
 /* One kind of port. All calls may wait. A kind leaves `set_modem` or `set_break` NULL when it cannot do it
@@ -65,9 +65,9 @@ struct port_kind {
                 struct error *error);
     int (*write)(struct port *port, const uint8_t *bytes, size_t size, int64_t deadline_us,
                  struct error *error);
-    void (*discard)(struct port *port); /* drops what has arrived and was not read */
+    void (*discard)(struct port *port);                   /* drops what has arrived and was not read */
     int (*sleep)(struct port *port, int64_t duration_us); /* NULL: real time passes */
-    void (*close)(struct port *port);   /* restores what open changed, and frees the port */
+    void (*close)(struct port *port);                     /* restores what open changed, and frees the port */
 };
 
 /* Every kind embeds this as its first member. */
@@ -114,19 +114,20 @@ static inline int64_t port_now_us(const struct port *port)
 
 /* A port found on this host (GET /v1/ports). */
 struct port_found {
-    char name[300];       /* as the configuration wants it, the most stable way to say it:
-                             "serial:/dev/serial/by-path/…", else "serial:/dev/ttyS0" */
-    char device[64];      /* "/dev/ttyUSB0" */
+    char name[300];  /* as the configuration wants it, the most stable way to say it:
+                        "serial:/dev/serial/by-path/…", else "serial:/dev/ttyS0" */
+    char device[64]; /* "/dev/ttyUSB0" */
     char description[128];
-    char usb_serial[64];  /* empty when there is none */
+    char usb_serial[64];              /* empty when there is none */
     uint16_t usb_vendor, usb_product; /* 0: not USB */
 };
 
 /* Lists serial ports; the caller frees `*found` with free(). May block on sysfs: run it in the pool. */
 int port_list(struct port_found **found, size_t *count, struct error *error);
 
-/* Wraps an open port, which it owns from then on (on an error it stays the caller's): every transfer is also written to `path` as a dialogue
- * (tests/dialogues/README.md gives the format). `header` lines go on top as comments. */
+/* Wraps an open port, which it owns from then on (on an error it stays the caller's): every transfer is also
+ * written to `path` as a dialogue (tests/dialogues/README.md gives the format). `header` lines go on top as
+ * comments. */
 int port_record(struct port **port, struct port *inner, const char *path, const char *header,
                 struct error *error);
 

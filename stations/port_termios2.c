@@ -25,17 +25,17 @@ static tcflag_t parity_bits(enum port_parity parity)
     return 0;
 }
 
-/* The old names of common rates. Where there is one it is used, so that whoever asks the other end of a pty by
- * tcgetattr() finds what it expects; BOTHER says any other rate in numbers. */
+/* The old names of common rates. Where there is one it is used, so that whoever asks the other end of a pty
+ * by tcgetattr() finds what it expects; BOTHER says any other rate in numbers. */
 static tcflag_t baud_bits(uint32_t baud)
 {
     static const struct {
         uint32_t baud;
         tcflag_t bits;
-    } names[] = {{1200, B1200},     {2400, B2400},       {4800, B4800},       {9600, B9600},
-                 {19200, B19200},   {38400, B38400},     {57600, B57600},     {115200, B115200},
-                 {230400, B230400}, {460800, B460800},   {500000, B500000},   {576000, B576000},
-                 {921600, B921600}, {1000000, B1000000}, {1500000, B1500000}, {2000000, B2000000},
+    } names[] = {{1200, B1200},      {2400, B2400},       {4800, B4800},       {9600, B9600},
+                 {19200, B19200},    {38400, B38400},     {57600, B57600},     {115200, B115200},
+                 {230400, B230400},  {460800, B460800},   {500000, B500000},   {576000, B576000},
+                 {921600, B921600},  {1000000, B1000000}, {1500000, B1500000}, {2000000, B2000000},
                  {3000000, B3000000}};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

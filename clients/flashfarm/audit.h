@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 /* Checks the database at `path`: its schema, the hash of every record, and every other table against what the
- * ledger makes of an empty database. Prints lines for people, or one JSON object, to `out`. Returns the number
- * of findings, 0 when all is well, or negative when the file cannot be read at all. */
+ * ledger makes of an empty database. Prints lines for people, or one JSON object, to `out`. Returns the
+ * number of findings, 0 when all is well, or negative when the file cannot be read at all. */
 int audit_verify(const char *path, FILE *out, bool json, struct error *error);
 
 #endif

@@ -136,7 +136,7 @@ int follow_open(struct follow *follow, struct server *server, struct bars *bars,
     follow->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (follow->signals < 0)
         return error_set_errno(error, errno, "signalfd");
-    follow->events = events_new(server, NULL, NULL, on_event, follow);
+    follow->events = events_new(server, "run.,job.state,progress", NULL, on_event, follow);
     while (status == 0 && !events_connections(follow->events))
         status = events_wait(follow->events, TICK_MS, -1, OPEN_PATIENCE_MS, error);
     return status;

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +18,17 @@
 
 /* ---- where it is ---- */
 
-/* The first line that says something; a daemon's key file holds one key per line. */
+/* The key on a line of a daemon's key file, "NAME KEY" or "KEY"; NULL when it is blank or a comment. */
+static char *key_on_line(const char *line)
+{
+    char first[512], second[512];
+    int words = sscanf(line, "%511s %511s", first, second);
+
+    if (words < 1 || *first == '#')
+        return NULL;
+    return copy_text(words == 2 ? second : first);
+}
+
 static int read_key(const char *path, char **key, struct error *error)
 {
     char *line = NULL;
@@ -27,13 +38,8 @@ static int read_key(const char *path, char **key, struct error *error)
     *key = NULL;
     if (!file)
         return error_set_errno(error, errno, "key file %s", path);
-    while (!*key && getline(&line, &room, file) >= 0) {
-        char *start = line + strspn(line, " \t");
-
-        start[strcspn(start, " \t\r\n")] = '\0';
-        if (*start && *start != '#')
-            *key = copy_text(start);
-    }
+    while (!*key && getline(&line, &room, file) >= 0)
+        *key = key_on_line(line);
     free(line);
     (void)fclose(file);
     return *key ? 0 : error_set(error, -EINVAL, "key file %s holds no key", path);

@@ -25,7 +25,7 @@ static int upload(struct server *server, const struct options *options, const ch
     const char *base = options_value(options, OPTION_ADDRESS);
     const char *slash = strrchr(path, '/');
     char *name = http_escape(slash ? slash + 1 : path);
-    char *target = format_text("/v1/images?name=%s%s%s", name, base ? "&base=" : "", base ? base : "");
+    char *target = format_text("/v1/images?name=%s%s%s", name, base ? "&address=" : "", base ? base : "");
     struct request request = {.method = "POST", .path = target, .file = fopen(path, "re")};
     json_t *image = NULL;
     int status;

@@ -243,6 +243,8 @@ def lost_answers(farm, checks):
     """What a client has not read is not there for the next one; a board does not notice opens and closes."""
     with synced(farm, G071) as rom:
         rom.send(opcode(0x02))
+    checks.check(farm.wait_for(G071, "open", "0"), "nobody has the port open")
+    checks.equal(farm.state(G071)[0], "synced", "a close is no reset")
     with opened(farm, G071) as rom:
         checks.equal(rom.code(0x01), ACK, "the next client's own answer comes first")
         checks.equal(rom.read(4), bytes.fromhex("31000079"), "and is whole")

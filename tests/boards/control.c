@@ -50,12 +50,12 @@ static int do_state(struct request *request)
     board->model->describe(board->state, model, sizeof model);
     (void)snprintf(request->reply, sizeof request->reply,
                    "%s chip=%s writes=%llu erases=%llu written=%llu received=%llu sent=%llu overruns=%llu "
-                   "baud=%u generation=%u %s",
+                   "baud=%u open=%d generation=%u %s",
                    phase(board), board->chip, (unsigned long long)counters->writes,
                    (unsigned long long)counters->erases, (unsigned long long)counters->written_bytes,
                    (unsigned long long)counters->received_bytes, (unsigned long long)counters->sent_bytes,
-                   (unsigned long long)counters->overrun_bytes, board->wire.line.baud, board->generation,
-                   model);
+                   (unsigned long long)counters->overrun_bytes, board->wire.line.baud, board->pty.open,
+                   board->generation, model);
     return 0;
 }
 

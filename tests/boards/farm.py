@@ -56,6 +56,16 @@ class Farm:
         words = self.ask("state", name).split()
         return words[1], dict(word.split("=", 1) for word in words[2:])
 
+    def wait_for(self, name, what, value, timeout_s=5.0):
+        """Until the board's state shows it; False when it never does. phase is the first word."""
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            phase, rest = self.state(name)
+            if (phase if what == "phase" else rest[what]) == value:
+                return True
+            time.sleep(0.005)
+        return False
+
     def dump(self, name):
         path = os.path.join(self.dumps, name)
         assert self.ask("dump", name, path) == "ok"

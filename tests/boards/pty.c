@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 static int open_pair(struct pty *pty)
@@ -98,5 +99,7 @@ void pty_check_open(struct pty *pty, int inotify_fd)
     pty->held_fd = open(pty->slave, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
     if (pty->held_fd < 0)
         (void)sim_complain("%s: %s", pty->slave, strerror(errno));
+    else if (!pty->open)
+        (void)tcflush(pty->held_fd, TCIFLUSH);
     watch(pty, inotify_fd);
 }

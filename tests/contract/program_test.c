@@ -32,7 +32,6 @@ struct board_case {
     const char *fault;
     const char *ordered; /* NULL: the same */
     bool unprotect, protect, run;
-    uint32_t max_size; /* of the image; 0: 8 KiB */
     struct result_wanted want;
 };
 
@@ -122,6 +121,8 @@ static struct sim start_sim(const char *program)
     arguments[count++] = boards;
     arguments[count++] = copy_text("--dir");
     arguments[count++] = copy_text(sim.directory);
+    arguments[count++] = copy_text("--dump-dir");
+    arguments[count++] = copy_text(sim.directory);
     arguments[count++] = copy_text("--with-parent");
     arguments[count] = NULL;
     sim.pid = fork();
@@ -137,12 +138,17 @@ static struct sim start_sim(const char *program)
     return sim;
 }
 
+/* The simulator ends, and leaves what is in every flash in a file. */
 static void stop_sim(const struct sim *sim)
+{
+    (void)kill(sim->pid, SIGTERM);
+    (void)waitpid(sim->pid, NULL, 0);
+}
+
+static void remove_sim(const struct sim *sim)
 {
     char *command = format_text("rm -rf %s", sim->directory);
 
-    (void)kill(sim->pid, SIGTERM);
-    (void)waitpid(sim->pid, NULL, 0);
     if (system(command) != 0)
         exit(2);
     free(command);
@@ -242,6 +248,41 @@ static void check_one(const struct one_run *run)
                       failure_word(report->failure), report->error.text);
 }
 
+static bool flash_holds_image(const struct sim *sim, size_t index)
+{
+    const char *ordered = cases[index].ordered ? cases[index].ordered : cases[index].chip;
+    const struct chip *chip = chip_find(ordered);
+    uint8_t *flash = allocate(1, chip->flash_size);
+    struct image image;
+    char name[8];
+    char *path;
+    FILE *file;
+    bool equal = true;
+
+    board_name(index, name);
+    path = format_text("%s/%s.bin", sim->directory, name);
+    file = fopen(path, "re");
+    equal = file && fread(flash, 1, chip->flash_size, file) > 0;
+    make_image(&image, chip);
+    for (size_t i = 0; i < image.count; i++)
+        equal = equal && memcmp(flash + (image.ranges[i].address - chip->family->flash_base),
+                                image.ranges[i].data, image.ranges[i].size) == 0;
+    if (file)
+        (void)fclose(file);
+    image_clear(&image);
+    free(path);
+    free(flash);
+    return equal;
+}
+
+/* What the simulator says is on the chips, which is not what we read back from them. */
+static void check_flashes(const struct sim *sim)
+{
+    for (size_t i = 0; i < CASES; i++)
+        if (!CHECK(flash_holds_image(sim, i) == cases[i].want.flash_equal))
+            (void)fprintf(stderr, "  case \"%s\"\n", cases[i].what);
+}
+
 static void run_all_blocking(const struct sim *sim)
 {
     for (size_t i = 0; i < CASES; i++) {
@@ -285,10 +326,14 @@ int main(int argc, char **argv)
     sim = start_sim(argv[1]);
     run_all_blocking(&sim);
     stop_sim(&sim);
+    check_flashes(&sim);
+    remove_sim(&sim);
     (void)printf("%s blocking: %zu boards\n", test_failures ? "FAIL" : "ok  ", CASES);
     sim = start_sim(argv[1]);
     run_all_on_fibers(&sim);
     stop_sim(&sim);
+    check_flashes(&sim);
+    remove_sim(&sim);
     (void)printf("%s on fibers: %zu boards\n", test_failures ? "FAIL" : "ok  ", CASES);
     return test_failures ? 1 : 0;
 }

@@ -77,9 +77,10 @@ void fuzz_put_le32(uint8_t *p, uint32_t value)
 
 static int digit(uint8_t character)
 {
-    const char *digits = "0123456789abcdef", *found = memchr(digits, character | 0x20, 16);
-
-    return found ? (int)(found - digits) : -1;
+    if (character >= '0' && character <= '9')
+        return character - '0';
+    character |= 0x20;
+    return character >= 'a' && character <= 'f' ? character - 'a' + 10 : -1;
 }
 
 static int byte_at(const uint8_t *digits)

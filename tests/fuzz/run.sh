@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs every fuzzer for a time each (default 60 s), in a clang build of its own. What they find new is kept for
-# the next run; the first finding ends it, names its file and fails.
+# Runs every fuzzer for a time each (default 60 s), in a clang build of its own. The inputs that reach new
+# code are kept for the next run; the first failure ends it, names its file and fails.
 #
 #     run.sh [SECONDS [NAME...]]      with BUILD=folder for another build folder
 set -eu
@@ -20,8 +20,9 @@ for name in "$@"; do
     log=$build/found/$name.log
     mkdir -p "$found"
     echo "$name: $seconds s"
-    if ! "$build/fuzzers/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-        -artifact_prefix="$build/found/$name-" "$found" "$root/tests/fuzz/corpus/$name" >"$log" 2>&1; then
+    if ! "$build/fuzzers/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+        -print_final_stats=1 -artifact_prefix="$build/found/$name-" \
+        "$found" "$root/tests/fuzz/corpus/$name" >"$log" 2>&1; then
         tail -n 40 "$log"
         echo "$name: a finding, see $build/found" >&2
         exit 1

@@ -184,7 +184,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.problem(422, "Unprocessable", "line 1: no start code")
             return
         self.farm.images[image] = {"id": image, "name": query["name"][0], "format": "intel-hex", "size": len(body),
-                                   "base": query.get("base", [None])[0], "added": "2026-11-21T12:00:00.000000Z"}
+                                   "base": query.get("address", [None])[0], "added": "2026-11-21T12:00:00.000000Z"}
         self.answer(201, self.farm.images[image])
 
     def list_images(self, query, _body):
@@ -590,7 +590,7 @@ class Finding(Case):
         environment = {"PATH": os.environ["PATH"]}
         state = os.path.join(self.dir, "state")
         os.mkdir(state)
-        self.write("state/key", "# made by the daemon\n" + KEY + " operator\n")
+        self.write("state/key", "# made by the daemon\n" + "operator " + KEY + "\n")
         config = self.write("ff.conf", f"[daemon]\nlisten = {self.url[7:]}\nstate = {state}\n[station A1]\n"
                                        "port = whatever:x\nprotocol = of-tomorrow\n")
         done = subprocess.run([PROGRAM, "chips", "--config", config], env=environment, capture_output=True,

@@ -156,7 +156,7 @@ static void test_resume_from_fiber(void)
 static void run_one_of_many(void *argument)
 {
     struct scene *scene = argument;
-    char deep[16384];
+    char deep[6000];
 
     memset(deep, scene->count & 0xff, sizeof deep);
     (void)fiber_sleep_until(scene->fibers, &clock_system, now_us() + 1000 + deep[sizeof deep - 1]);

@@ -59,9 +59,11 @@ static void make_file(uint8_t *file)
         {.offset = 104, .size = 4, .value = 100},
     };
 
+    static const uint8_t contents[] = {0x41, 0x42, 0x43, 0x44, 0x45};
+
     memset(file, 0, FILE_BYTES);
     PUT_ALL(file, fields);
-    memcpy(file + 116, "ABCDE", 5);
+    memcpy(file + 116, contents, sizeof contents);
 }
 
 struct elf_case {

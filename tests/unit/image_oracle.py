@@ -41,7 +41,8 @@ class Image:
 
     def text(self):
         lines = [] if self.entry is None else ["entry %08X" % self.entry]
-        lines += ["range %08X %d %08X" % (address, len(data), zlib.crc32(data)) for address, data in self.ranges]
+        lines += ["range %08X %d %08X" % (address, len(data), zlib.crc32(data))
+                  for address, data in self.ranges]
         return "\n".join(lines)
 
 
@@ -91,8 +92,8 @@ class Oracle:
         for first, last in re.findall(r"([0-9A-F]{4,8}) - ([0-9A-F]{4,8})", info.stdout):
             start, end = int(first, 16), int(last, 16) + 1
             out = self.path("theirs.bin")
-            cut = subprocess.run(["srec_cat", path, "-" + form, "-crop", str(start), str(end), "-offset", str(-start),
-                                  "-o", out, "-binary"], capture_output=True)
+            cut = subprocess.run(["srec_cat", path, "-" + form, "-crop", str(start), str(end),
+                                  "-offset", str(-start), "-o", out, "-binary"], capture_output=True)
             if cut.returncode != 0:
                 return None
             with open(out, "rb") as file:
@@ -120,8 +121,8 @@ class Oracle:
         out = self.path("by_srec_cat")
         for width in (2, 3, 4):
             if max(last, entry) < 1 << 8 * width:
-                self.run("srec_cat", source, "-intel", "-execution-start-address=%d" % entry, "-o", out, "-motorola",
-                         "-address-length=%d" % width, "-obs=%d" % self.random.randint(1, 200))
+                self.run("srec_cat", source, "-intel", "-execution-start-address=%d" % entry, "-o", out,
+                         "-motorola", "-address-length=%d" % width, "-obs=%d" % self.random.randint(1, 200))
                 self.expect(out, "srec", Image(image.ranges, image.entry or None))
         self.run("srec_cat", source, "-intel", "-o", out, "-intel", "-obs=%d" % self.random.randint(1, 200))
         self.expect(out, "intel-hex", image)
@@ -197,7 +198,8 @@ class Oracle:
         self.refused += 1
 
     def contradicts_itself(self, path):
-        done = subprocess.run(["srec_cat", path, "-intel", "-o", self.path("unused.srec")], capture_output=True)
+        done = subprocess.run(["srec_cat", path, "-intel", "-o", self.path("unused.srec")],
+                              capture_output=True)
         return done.returncode != 0
 
     def real_binary(self, path):
@@ -260,7 +262,8 @@ class Oracle:
 def check_installed():
     missing = {package for tool, package in TOOLS
                if not any(os.access(os.path.join(folder, tool), os.X_OK) for folder in os.get_exec_path())}
-    missing |= {package for pattern, least, package in REAL_FILES if len(glob.glob(pattern, recursive=True)) < least}
+    missing |= {package for pattern, least, package in REAL_FILES
+                if len(glob.glob(pattern, recursive=True)) < least}
     if missing:
         sys.exit("install these Debian packages first: " + " ".join(sorted(missing)))
 

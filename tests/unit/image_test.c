@@ -70,14 +70,15 @@ static void binaries(void)
 static void record_far_away(void)
 {
     const struct image_options options = {.has_base = false};
+    static const char record[] = {"\n:0100000041BE\n"};
     char file[1100];
 
     memset(file, 'x', sizeof file);
-    memcpy(file + 1000, "\n:0100000041BE\n", 15);
+    memcpy(file + 1000, record, sizeof record - 1);
     CHECK_TEXT(described_parse(file, sizeof file, &options).text,
                "line 1, column 1: found 'x', expected ':'");
     memset(file, 'x', sizeof file);
-    memcpy(file + 1024, "\n:0100000041BE\n", 15);
+    memcpy(file + 1024, record, sizeof record - 1);
     CHECK_TEXT(described_parse(file, sizeof file, &options).text, NO_BASE);
 }
 

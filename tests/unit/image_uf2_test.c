@@ -2,7 +2,7 @@
 /* UF2: a file of three blocks is made, then spoilt one field at a time. */
 #include "image_cases.h"
 
-#define BLOCK  512u
+#define BLOCK  ((size_t)512)
 #define BLOCKS 3u
 
 enum at { FLAGS = 8, ADDRESS = 12, PAYLOAD = 16, NUMBER = 20, COUNT = 24, FAMILY = 28, DATA = 32 };
@@ -29,7 +29,8 @@ static void make_block(uint8_t *block, uint32_t number, uint32_t address, const 
     put(block, NUMBER, number);
     put(block, COUNT, BLOCKS);
     put(block, FAMILY, 0xE48BFF56);
-    memcpy(block + DATA, data, strlen(data));
+    for (size_t i = 0; data[i]; i++)
+        block[DATA + i] = (uint8_t)data[i];
     put(block, BLOCK - 4, 0x0AB16F30);
 }
 

@@ -271,7 +271,7 @@ static void test_settings(void)
 static void test_leftovers(void)
 {
     struct scene scene = {.master = -1};
-    struct termios settings;
+    struct termios settings = {.c_cflag = 0};
 
     reset_device();
     scene_open_pty(&scene);
@@ -436,7 +436,7 @@ static bool same_settings(const struct termios *one, const struct termios *other
 /* Somebody who knows only TIOCEXCL holds the port: even root is told, and nothing of theirs is changed. */
 static void find_exclusive(struct scene *scene)
 {
-    struct termios before, after;
+    struct termios before = {.c_cflag = 0}, after;
     int other;
 
     port_close(scene->port);
