@@ -40,6 +40,8 @@ static const struct column {
 
 static void append(struct csv *csv, const char *text, size_t size)
 {
+    if (!size)
+        return;
     if (csv->size + size > csv->room) {
         csv->room = (csv->size + size) * 2;
         csv->text = reallocate(csv->text, csv->room, 1);

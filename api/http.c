@@ -165,6 +165,9 @@ static enum MHD_Result send_answer(struct request *request)
 
     if (!response)
         return MHD_NO;
+    /* 0.9.75 would end the answer to a HEAD with the last chunk of the body that is not sent. */
+    if (reply->stream && !strcmp(request->method, "HEAD"))
+        (void)MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
     reply->stream = NULL; /* the response's now */
     add_headers(response, reply);
     result = MHD_queue_response(request->connection, reply->status, response);

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEY_BYTES      32
+#define KEY_BYTES       32
 #define KEY_LEAST_CHARS 32 /* shorter ones are words that people think of */
 
 static int generate_key(const char *path, struct error *error)
@@ -47,8 +47,8 @@ static int add_key(struct keys *keys, char *line, const char *path, int number, 
         return error_set(error, -EINVAL, "%s:%d: expected \"NAME KEY\", the key at least %d characters", path,
                          number, KEY_LEAST_CHARS);
     keys->keys = reallocate(keys->keys, keys->count + 1, sizeof *keys->keys);
-    keys->keys[keys->count++] =
-        (struct api_key){.name = copy_text(second ? first : "local"), .key = copy_text(second ? second : first)};
+    keys->keys[keys->count++] = (struct api_key){.name = copy_text(second ? first : "local"),
+                                                 .key = copy_text(second ? second : first)};
     return 0;
 }
 
@@ -81,7 +81,8 @@ int keys_read(struct keys *keys, const char *path, bool generate, struct error *
     if (!file || fstat(fileno(file), &info) < 0)
         status = error_set_errno(error, errno, "cannot read the key file %s", path);
     else if (info.st_mode & S_IRWXO)
-        status = error_set(error, -EINVAL, "the key file %s can be read by everybody: chmod o= %s", path, path);
+        status =
+            error_set(error, -EINVAL, "the key file %s can be read by everybody: chmod o= %s", path, path);
     else
         status = read_lines(keys, file, path, error);
     if (file)

@@ -48,7 +48,7 @@ struct daemon {
     int exit_status;
 };
 
-/* --- configuration -------------------------------------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------------------------ */
 
 static int check_port(const char *value, struct error *error)
 {
@@ -84,7 +84,7 @@ static int check_entry(const char *value, struct error *error)
 static const struct config_checks checks = {
     .port = check_port, .protocol = check_protocol, .entry = check_entry};
 
-/* --- stopping --------------------------------------------------------------------------------------------- */
+/* --- stopping ----------------------------------------------------------------------------- */
 
 static void on_api_stopped(void *context)
 {
@@ -119,7 +119,7 @@ static void stop(struct daemon *daemon)
     farm_stop(daemon->farm, daemon->settings.stop_timeout_s * 1000, on_farm_stopped, daemon);
 }
 
-/* --- signals ------------------------------------------------------------------------------------------------ */
+/* --- signals ------------------------------------------------------------------------------ */
 
 static void reload(struct daemon *daemon)
 {
@@ -152,7 +152,8 @@ static void on_signal(uv_signal_t *signal, int number)
             reload(daemon);
         return;
     }
-    log_notice(&daemon->log, daemon->stopping ? "told again to stop: cancelling units in work" : "told to stop");
+    log_notice(&daemon->log,
+               daemon->stopping ? "told again to stop: cancelling units in work" : "told to stop");
     stop(daemon);
 }
 
@@ -170,7 +171,7 @@ static void watch_signals(struct daemon *daemon)
     (void)signal(SIGXFSZ, SIG_IGN);
 }
 
-/* --- signs of life -------------------------------------------------------------------------------------------- */
+/* --- signs of life ------------------------------------------------------------------------ */
 
 static void on_writer_alive(void *context, int status, const struct error *error)
 {
@@ -219,7 +220,7 @@ static void lag_ended(void *argument)
     ((struct daemon *)argument)->lag_fiber = NULL;
 }
 
-/* --- starting --------------------------------------------------------------------------------------------------- */
+/* --- starting ----------------------------------------------------------------------------- */
 
 static void on_event(void *context, const struct farm_event *event)
 {
@@ -369,8 +370,7 @@ static int run(struct daemon *daemon)
 
     (void)uv_loop_init(&daemon->loop);
     daemon->fibers = fibers_new(&daemon->loop, &clock_system);
-    if (prepare(daemon, &error) < 0 ||
-        farm_start(daemon->farm, on_farm_started, daemon, &error) < 0) {
+    if (prepare(daemon, &error) < 0 || farm_start(daemon->farm, on_farm_started, daemon, &error) < 0) {
         log_error(&daemon->log, "cannot start: %s", error.text);
         return EXIT_FAILURE; /* nothing is running yet; the process's end cleans up */
     }
@@ -393,16 +393,17 @@ static int run(struct daemon *daemon)
 
 static void print_help(void)
 {
-    (void)printf("usage: flashfarmd [--config FILE]\n"
-                 "Programs boards at many stations at once, as jobs over HTTP tell it to.\n\n"
-                 "  --config FILE  configuration (default %s)\n"
-                 "  --check        read the configuration, say whether it is good, and end\n"
-                 "  --routes       print the routes of the HTTP interface, and end\n"
-                 "  --version      print the version, and end\n"
-                 "  --help         this text\n\n"
-                 "SIGTERM finishes the units in work, a second one cancels them; SIGHUP reloads the stations.\n\n"
-                 "Configuration:\n",
-                 CONFIG_DEFAULT_PATH);
+    (void)printf(
+        "usage: flashfarmd [--config FILE]\n"
+        "Programs boards at many stations at once, as jobs over HTTP tell it to.\n\n"
+        "  --config FILE  configuration (default %s)\n"
+        "  --check        read the configuration, say whether it is good, and end\n"
+        "  --routes       print the routes of the HTTP interface, and end\n"
+        "  --version      print the version, and end\n"
+        "  --help         this text\n\n"
+        "SIGTERM finishes the units in work, a second one cancels them; SIGHUP reloads the stations.\n\n"
+        "Configuration:\n",
+        CONFIG_DEFAULT_PATH);
     config_print_help(stdout);
 }
 
@@ -424,12 +425,10 @@ enum { OPTION_CONFIG = 1, OPTION_CHECK, OPTION_ROUTES, OPTION_VERSION, OPTION_HE
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, OPTION_CONFIG},
-                                            {"check", no_argument, NULL, OPTION_CHECK},
-                                            {"routes", no_argument, NULL, OPTION_ROUTES},
-                                            {"version", no_argument, NULL, OPTION_VERSION},
-                                            {"help", no_argument, NULL, OPTION_HELP},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"config", required_argument, NULL, OPTION_CONFIG}, {"check", no_argument, NULL, OPTION_CHECK},
+        {"routes", no_argument, NULL, OPTION_ROUTES},       {"version", no_argument, NULL, OPTION_VERSION},
+        {"help", no_argument, NULL, OPTION_HELP},           {NULL, 0, NULL, 0}};
     struct daemon daemon = {.config_path = CONFIG_DEFAULT_PATH, .output = log_output_stderr(LOG_NOTICE)};
     bool check = false;
     int option;

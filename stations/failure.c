@@ -3,10 +3,9 @@
 
 #include <errno.h>
 
-static const char *const words[FAILURE_COUNT] = {
-    [FAILURE_NONE] = "",
+static const char *const words[FAILURE_COUNT] = {[FAILURE_NONE] = "",
 #define X(name, word) [FAILURE_##name] = (word),
-    FAILURE_CLASSES(X)
+                                                 FAILURE_CLASSES(X)
 #undef X
 };
 

@@ -9,8 +9,9 @@
 #include <string.h>
 
 static const char *const phase_words[PHASE_COUNT] = {
-    [PHASE_CONNECT] = "connect", [PHASE_ERASE] = "erase",     [PHASE_WRITE] = "write", [PHASE_VERIFY] = "verify",
-    [PHASE_OPTIONS] = "options", [PHASE_PROTECT] = "protect", [PHASE_RUN] = "run",
+    [PHASE_CONNECT] = "connect", [PHASE_ERASE] = "erase",     [PHASE_WRITE] = "write",
+    [PHASE_VERIFY] = "verify",   [PHASE_OPTIONS] = "options", [PHASE_PROTECT] = "protect",
+    [PHASE_RUN] = "run",
 };
 
 const char *phase_word(enum phase_name phase)
@@ -63,10 +64,11 @@ static int choose_sectors(struct plan *plan, const struct order *order, struct e
             continue;
         for (size_t k = 0; k < order->keep_count; k++)
             if (overlaps(order->keep[k].address, order->keep[k].size, sector.address, sector.size))
-                return error_set(error, FAILURE_CODE(FAILURE_DATA),
-                                 "page %u (0x%08x, %u bytes) holds image data and 0x%08x which is to be kept: "
-                                 "move one of them to another page",
-                                 number, sector.address, sector.size, order->keep[k].address);
+                return error_set(
+                    error, FAILURE_CODE(FAILURE_DATA),
+                    "page %u (0x%08x, %u bytes) holds image data and 0x%08x which is to be kept: "
+                    "move one of them to another page",
+                    number, sector.address, sector.size, order->keep[k].address);
         plan->sectors[plan->sector_count++] = sector;
     }
     return 0;
@@ -166,7 +168,7 @@ static void digest_image(struct plan *plan, const struct image *image)
     (void)crypto_hash_sha256_final(&state, plan->digest);
 }
 
-#define SLOWEST_BAUD 57600u
+#define SLOWEST_BAUD      57600u
 #define TIMEOUT_MARGIN_US 30000000
 
 static int64_t default_timeout_us(const struct plan *plan, const struct order *order,

@@ -34,18 +34,27 @@ struct plan_block {
     uint32_t size; /* at most the transfer size */
 };
 
-enum phase_name { PHASE_CONNECT, PHASE_ERASE, PHASE_WRITE, PHASE_VERIFY, PHASE_OPTIONS, PHASE_PROTECT, PHASE_RUN, PHASE_COUNT };
+enum phase_name {
+    PHASE_CONNECT,
+    PHASE_ERASE,
+    PHASE_WRITE,
+    PHASE_VERIFY,
+    PHASE_OPTIONS,
+    PHASE_PROTECT,
+    PHASE_RUN,
+    PHASE_COUNT
+};
 const char *phase_word(enum phase_name phase);
 
 struct plan {
     bool erase_all;
-    size_t sector_count;          /* touched erase units, in ascending order */
+    size_t sector_count; /* touched erase units, in ascending order */
     struct chip_sector *sectors;
-    size_t block_count;           /* blocks to write, the one with the vector table last */
+    size_t block_count; /* blocks to write, the one with the vector table last */
     struct plan_block *blocks;
-    uint32_t write_bytes;         /* sum of blocks */
-    uint32_t verify_bytes;        /* sum of the image's ranges: blank parts are verified too */
-    uint8_t digest[32];           /* SHA-256 over the image's ranges in ascending order */
+    uint32_t write_bytes;  /* sum of blocks */
+    uint32_t verify_bytes; /* sum of the image's ranges: blank parts are verified too */
+    uint8_t digest[32];    /* SHA-256 over the image's ranges in ascending order */
     int64_t timeout_us;
 };
 

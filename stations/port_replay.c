@@ -42,7 +42,7 @@ static struct port_replay *of(struct port *port)
     return (struct port_replay *)port;
 }
 
-/* --- reading the file --------------------------------------------------------------------------------- */
+/* --- reading the file --------------------------------------------------------------------- */
 
 static int bad_line(const struct port_replay *replay, const struct item *item, const char *expected,
                     struct error *error)
@@ -184,7 +184,7 @@ static int parse_file(struct port_replay *replay, FILE *file, struct error *erro
     return ferror(file) ? error_set_errno(error, EIO, "dialogue %s cannot be read", replay->path) : 0;
 }
 
-/* --- playing ------------------------------------------------------------------------------------------- */
+/* --- playing ------------------------------------------------------------------------------ */
 
 static void drop_played(struct port_replay *replay)
 {

@@ -56,7 +56,7 @@ int port_serial_check(const char *rest, struct error *error)
     return 0;
 }
 
-/* --- line, modem lines, break ------------------------------------------------------------------------- */
+/* --- line, modem lines, break ------------------------------------------------------------- */
 
 static int serialport_failed(const struct port_serial *s, enum sp_return status, const char *what,
                              struct error *error)
@@ -159,7 +159,7 @@ static void serial_discard(struct port *port)
     port_fd_discard(&of(port)->fd);
 }
 
-/* --- low latency -------------------------------------------------------------------------------------- */
+/* --- low latency -------------------------------------------------------------------------- */
 
 /* FTDI's chips hold a short answer back for 16 ms unless told otherwise, by this flag or by the file below.
  * Most other drivers know neither, which is no error. */
@@ -233,7 +233,7 @@ static void shorten_latency_timer(struct port_serial *s)
     s->fd.port.traits.latency_timer_ms = read_latency_timer(s);
 }
 
-/* --- open and close ----------------------------------------------------------------------------------- */
+/* --- open and close ----------------------------------------------------------------------- */
 
 static void pty_close(struct port *port)
 {

@@ -5,8 +5,8 @@
 #include <sodium.h>
 #include <string.h>
 
-#define BLOCK_ATTEMPTS  3
-#define READ_ATTEMPTS   3
+#define BLOCK_ATTEMPTS   3
+#define READ_ATTEMPTS    3
 #define CONNECT_LIMIT_US 15000000
 
 struct programming {
@@ -52,7 +52,7 @@ const char *verify_method_word(enum verify_method method)
     return "";
 }
 
-/* --- phases, time, progress ---------------------------------------------------------------------------- */
+/* --- phases, time, progress --------------------------------------------------------------- */
 
 static int64_t now_us(const struct programming *work)
 {
@@ -85,17 +85,16 @@ static void tell_progress(struct programming *work, uint32_t done, uint32_t tota
 
     for (int phase = PHASE_CONNECT; phase < (int)work->phase; phase++)
         before_us += work->weight_us[phase];
-    percent = work->weight_sum_us == 0
-                  ? 0
-                  : (unsigned)((before_us * 100 +
-                                (total ? work->weight_us[work->phase] * 100 / total * done : 0)) /
-                               work->weight_sum_us);
+    percent =
+        work->weight_sum_us == 0
+            ? 0
+            : (unsigned)((before_us * 100 + (total ? work->weight_us[work->phase] * 100 / total * done : 0)) /
+                         work->weight_sum_us);
     percent = percent > 99 ? 99 : percent; /* 100 is the outcome's to say */
     work->percent = percent > work->percent ? percent : work->percent;
-    work->watcher->progress(work->watcher->context, &(struct progress){.phase = work->phase,
-                                                                       .percent = work->percent,
-                                                                       .done = done,
-                                                                       .total = total});
+    work->watcher->progress(
+        work->watcher->context,
+        &(struct progress){.phase = work->phase, .percent = work->percent, .done = done, .total = total});
 }
 
 static void begin_phase(struct programming *work, enum phase_name phase)
@@ -118,7 +117,7 @@ static void weigh_phases(struct programming *work)
     }
 }
 
-/* --- failures --------------------------------------------------------------------------------------------- */
+/* --- failures ----------------------------------------------------------------------------- */
 
 /* Codes that say what happened whatever was being done; the others get the phase's own class. */
 static bool speaks_for_itself(int code)
@@ -167,7 +166,7 @@ static void end_recovery(struct programming *work, const struct recovery *recove
     work->meter.waited_us += meter->waited_us - recovery->meter.waited_us;
 }
 
-/* --- connect, identify, interlock ------------------------------------------------------------------------ */
+/* --- connect, identify, interlock --------------------------------------------------------- */
 
 static int check_chip(struct programming *work)
 {
@@ -234,28 +233,44 @@ static int open_protected(struct programming *work)
     return check_chip(work);
 }
 
-/* --- erase ----------------------------------------------------------------------------------------------------- */
+/* Reading changes nothing, so a read that failed is repeated in step. */
+static int read_patiently(struct programming *work, uint32_t address, uint8_t *bytes, uint32_t size)
+{
+    struct session *session = work->session;
+    int status = session->protocol->read(session, address, bytes, size, work->error);
 
-/* An erase can be repeated without harm, so one that was refused is tried once more in step. */
+    for (int attempt = 1; attempt < READ_ATTEMPTS && status < 0 && recoverable(work, status); attempt++) {
+        struct recovery recovery = begin_recovery(work);
+
+        work->report->retries++;
+        status = session->protocol->resync(session, work->error);
+        if (status == 0)
+            status = session->protocol->read(session, address, bytes, size, work->error);
+        end_recovery(work, &recovery);
+    }
+    return status;
+}
+
+/* --- erase -------------------------------------------------------------------------------- */
+
 static int erase_once(struct programming *work)
 {
     struct session *session = work->session;
 
-    work->touched = true;
-    return work->plan->erase_all
-               ? session->protocol->erase_all(session, work->error)
-               : session->protocol->erase(session, work->plan->sectors, work->plan->sector_count,
-                                          work->error);
+    return work->plan->erase_all ? session->protocol->erase_all(session, work->error)
+                                 : session->protocol->erase(session, work->plan->sectors,
+                                                            work->plan->sector_count, work->error);
 }
 
-static int erase_board(struct programming *work)
+/* An erase can be repeated without harm, so one that was refused is tried once more in step. */
+static int erase_patiently(struct programming *work)
 {
-    struct error first;
     struct recovery recovery;
+    struct error first;
     int status = erase_once(work);
 
     if (status == 0 || !recoverable(work, status))
-        return status < 0 ? fail_as(work, FAILURE_ERASE) : 0;
+        return status;
     first = *work->error;
     recovery = begin_recovery(work);
     work->report->retries++;
@@ -266,10 +281,46 @@ static int erase_board(struct programming *work)
             *work->error = first;
     }
     end_recovery(work, &recovery);
+    return status;
+}
+
+#define BLANK_SAMPLE 16
+
+/* Bootloaders acknowledge an erase that write protection made a no-op. A look at the first and the last
+ * page finds it before the whole image has been sent in vain; what it misses, verify finds. */
+static int sample_blank(struct programming *work, const struct chip_sector *sector)
+{
+    uint8_t blank = work->order->chip->family->erased_value;
+    uint8_t found[BLANK_SAMPLE];
+    int status = read_patiently(work, sector->address, found, sizeof found);
+
+    for (size_t i = 0; status == 0 && i < sizeof found; i++)
+        if (found[i] != blank)
+            return error_set(work->error, FAILURE_CODE(FAILURE_ERASE),
+                             "page %u at 0x%08x is not blank after its erase: write-protected? Order with "
+                             "unprotect to remove that",
+                             sector->number, sector->address);
+    return status;
+}
+
+static int erase_board(struct programming *work)
+{
+    const struct plan *plan = work->plan;
+    int status = 0;
+
+    work->touched = true;
+    if (work->order->unprotect && work->session->protocol->write_unprotect)
+        status = work->session->protocol->write_unprotect(work->session, work->error);
+    if (status == 0)
+        status = erase_patiently(work);
+    if (status == 0)
+        status = sample_blank(work, &plan->sectors[0]);
+    if (status == 0 && plan->sector_count > 1)
+        status = sample_blank(work, &plan->sectors[plan->sector_count - 1]);
     return status < 0 ? fail_as(work, FAILURE_ERASE) : 0;
 }
 
-/* --- write ------------------------------------------------------------------------------------------------------- */
+/* --- write -------------------------------------------------------------------------------- */
 
 static int write_once(struct programming *work, const struct plan_block *block)
 {
@@ -285,7 +336,8 @@ enum landed { LANDED_ALL, LANDED_NOTHING, LANDED_PARTLY };
 static int look_what_landed(struct programming *work, const struct plan_block *block, enum landed *landed)
 {
     uint8_t wanted[256], found[256], blank[256];
-    int status = work->session->protocol->read(work->session, block->address, found, block->size, work->error);
+    int status =
+        work->session->protocol->read(work->session, block->address, found, block->size, work->error);
 
     if (status < 0)
         return status;
@@ -353,7 +405,7 @@ static int write_board(struct programming *work)
     return 0;
 }
 
-/* --- verify -------------------------------------------------------------------------------------------------------- */
+/* --- verify ------------------------------------------------------------------------------- */
 
 static int differs_at(struct programming *work, uint32_t address, const uint8_t *wanted, const uint8_t *found,
                       uint32_t size)
@@ -365,29 +417,12 @@ static int differs_at(struct programming *work, uint32_t address, const uint8_t 
     return 0;
 }
 
-/* Reading changes nothing, so a read that failed is repeated in step. */
-static int read_patiently(struct programming *work, uint32_t address, uint8_t *bytes, uint32_t size)
-{
-    struct session *session = work->session;
-    int status = session->protocol->read(session, address, bytes, size, work->error);
-
-    for (int attempt = 1; attempt < READ_ATTEMPTS && status < 0 && recoverable(work, status); attempt++) {
-        struct recovery recovery = begin_recovery(work);
-
-        work->report->retries++;
-        status = session->protocol->resync(session, work->error);
-        if (status == 0)
-            status = session->protocol->read(session, address, bytes, size, work->error);
-        end_recovery(work, &recovery);
-    }
-    return status;
-}
-
 static int read_back_range(struct programming *work, const struct image_range *range, uint32_t *done)
 {
     uint32_t limit = work->order->chip->family->transfer_max;
-    uint32_t step = limit && limit < work->session->protocol->transfer_max ? limit
-                                                                           : work->session->protocol->transfer_max;
+    uint32_t step = limit && limit < work->session->protocol->transfer_max
+                        ? limit
+                        : work->session->protocol->transfer_max;
     uint8_t found[256];
 
     for (uint32_t at = 0; at < range->size;) {
@@ -431,7 +466,8 @@ static int verify_by_checksum(struct programming *work)
 
     for (size_t i = 0; i < image->count; i++) {
         const struct image_range *range = &image->ranges[i];
-        int status = session->protocol->compare(session, range->address, range->data, range->size, work->error);
+        int status =
+            session->protocol->compare(session, range->address, range->data, range->size, work->error);
 
         if (status > 0)
             return error_set(work->error, FAILURE_CODE(FAILURE_VERIFY),
@@ -463,7 +499,7 @@ static int verify_board(struct programming *work)
     return verify_by_reading(work);
 }
 
-/* --- the last steps ---------------------------------------------------------------------------------------------- */
+/* --- the last steps ----------------------------------------------------------------------- */
 
 static int write_option_bytes(struct programming *work)
 {
@@ -473,8 +509,8 @@ static int write_option_bytes(struct programming *work)
 
     for (size_t i = 0; i < order->option_count; i++) {
         const struct order_option *option = &order->options[i];
-        int status =
-            session->protocol->write_options(session, option->address, option->bytes, option->size, work->error);
+        int status = session->protocol->write_options(session, option->address, option->bytes, option->size,
+                                                      work->error);
 
         if (status == 0)
             status = read_patiently(work, option->address, found, option->size);
@@ -489,19 +525,25 @@ static int write_option_bytes(struct programming *work)
 
 static int protect_board(struct programming *work)
 {
-    int status = work->session->protocol->protect(work->session, work->order->protect, work->error);
+    const struct protocol *protocol = work->session->protocol;
+    int status = work->order->protect == PROTECTION_READ
+                     ? protocol->protect(work->session, work->error)
+                     : protocol->write_protect(work->session, work->plan->sectors, work->plan->sector_count,
+                                               work->error);
 
     return status < 0 ? fail_as(work, FAILURE_LOCK) : 0;
 }
 
 static int run_board(struct programming *work)
 {
-    int status = work->session->protocol->run(work->session, work->order->chip->family->flash_base, work->error);
+    int status =
+        work->session->protocol->run(work->session, work->order->chip->family->flash_base, work->error);
 
     return status < 0 ? fail_as(work, FAILURE_PROTOCOL) : 0;
 }
 
-static int do_phase(struct programming *work, enum phase_name phase, int (*phase_function)(struct programming *))
+static int do_phase(struct programming *work, enum phase_name phase,
+                    int (*phase_function)(struct programming *))
 {
     int status;
 

@@ -16,10 +16,11 @@ struct phase_report {
     bool entered;
     int64_t measured_us;
     int64_t floor_us;
-    int64_t wire_us;   /* bits on the line */
-    int64_t target_us; /* waiting for the board beyond that: its flash, its turnaround, the adapter's latency */
-    int64_t host_us;   /* this computer */
-    int64_t retry_us;  /* all of recovery, whoever's fault */
+    int64_t wire_us; /* bits on the line */
+    int64_t
+        target_us;   /* waiting for the board beyond that: its flash, its turnaround, the adapter's latency */
+    int64_t host_us; /* this computer */
+    int64_t retry_us; /* all of recovery, whoever's fault */
 };
 
 enum verify_method { VERIFY_NONE, VERIFY_READ_BACK, VERIFY_CHECKSUM };
@@ -32,7 +33,7 @@ struct report {
     struct board board;
     const struct chip_family *family;
     struct phase_report phases[PHASE_COUNT];
-    uint32_t baud;      /* the rate that proved itself */
+    uint32_t baud; /* the rate that proved itself */
     uint32_t retries;
     uint32_t bytes_written;
     enum verify_method verify;
@@ -41,7 +42,7 @@ struct report {
 
 struct progress {
     enum phase_name phase;
-    unsigned percent; /* of the whole run, by time; never falls */
+    unsigned percent;     /* of the whole run, by time; never falls */
     uint32_t done, total; /* bytes of this phase, where it has any */
 };
 

@@ -23,11 +23,11 @@
 
 /* Who answered. */
 struct board {
-    uint32_t chip_id;   /* as the chip tells it */
+    uint32_t chip_id; /* as the chip tells it */
     uint8_t uid[BOARD_UID_MAX];
-    size_t uid_size;    /* 0: the chip has none that can be read */
+    size_t uid_size;     /* 0: the chip has none that can be read */
     uint32_t flash_size; /* bytes, as the chip tells it; 0: unknown */
-    uint8_t bootloader; /* version, BCD: 0x22 is 2.2 */
+    uint8_t bootloader;  /* version, BCD: 0x22 is 2.2 */
     bool read_protected; /* nothing can be read or written before protection is removed */
 };
 
@@ -36,16 +36,21 @@ struct session {
     struct port *port;
     const struct protocol *protocol;
     struct log log;
-    uint32_t baud_max;    /* the highest rate to try; 0: the protocol's own choice */
-    uint32_t baud_proven; /* in: the rate that proved itself here last time, or 0; out: the one in use */
+    uint32_t baud_max;         /* the highest rate to try; 0: the protocol's own choice */
+    uint32_t baud_proven;      /* in: the rate that proved itself here last time, or 0; out: the one in use */
     const struct entry *entry; /* how to get into the bootloader */
-    int64_t deadline_us;  /* of the whole run; every step's deadline is cut to it */
+    int64_t deadline_us;       /* of the whole run; every step's deadline is cut to it */
     const struct chip_family *family; /* known after identify; NULL for a chip that has no row */
     struct board board;
-    void *state;          /* the protocol's own, protocol->state_size bytes, zeroed */
+    void *state; /* the protocol's own, protocol->state_size bytes, zeroed */
 };
 
-enum protection { PROTECTION_NONE, PROTECTION_READ }; /* what a recipe may set as its last step */
+/* What may be set on a chip as its last step. */
+enum protection {
+    PROTECTION_NONE,
+    PROTECTION_READ,  /* memory cannot be read out any more */
+    PROTECTION_WRITE, /* the pages of the image cannot be written any more */
+};
 
 /* Bytes on the wire, both directions, that an operation cannot do without; for floors. */
 enum wire_operation { WIRE_ERASE, WIRE_ERASE_ALL, WIRE_WRITE, WIRE_READ, WIRE_CHECKSUM };
@@ -65,7 +70,10 @@ struct protocol {
     int (*identify)(struct session *session, struct error *error);
     /* After a primitive failed: gets the dialogue back in step, without repeating anything. */
     int (*resync)(struct session *session, struct error *error);
+    /* Removes read-out protection, which wipes the chip. */
     int (*unprotect)(struct session *session, struct error *error);
+    /* Removes write protection from all pages. */
+    int (*write_unprotect)(struct session *session, struct error *error);
     int (*erase_all)(struct session *session, struct error *error);
     int (*erase)(struct session *session, const struct chip_sector *sectors, size_t count,
                  struct error *error);
@@ -78,8 +86,10 @@ struct protocol {
                    struct error *error);
     int (*write_options)(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
                          struct error *error);
-    /* Sets protection and checks that it is in force. */
-    int (*protect)(struct session *session, enum protection protection, struct error *error);
+    /* Sets read-out protection and checks that it is in force. */
+    int (*protect)(struct session *session, struct error *error);
+    int (*write_protect)(struct session *session, const struct chip_sector *sectors, size_t count,
+                         struct error *error);
     /* Leaves the bootloader for the application at `address`. */
     int (*run)(struct session *session, uint32_t address, struct error *error);
     /* Releases lines; may be called in any state, cannot fail. */

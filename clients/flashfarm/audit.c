@@ -43,6 +43,23 @@ struct audit {
 
 /* Findings ----------------------------------------------------------------------------------------------- */
 
+/* What was tampered with need not be UTF-8; it is shown with its odd bytes replaced. */
+static json_t *text_or_null(const char *text)
+{
+    json_t *value = text ? json_string(text) : json_null();
+    char *shown;
+
+    if (value)
+        return value;
+    shown = sqlite3_mprintf("%s", text);
+    for (char *byte = shown; byte && *byte; byte++)
+        if (*byte < ' ' || *byte > '~')
+            *byte = '?';
+    value = json_string(shown ? shown : "");
+    sqlite3_free(shown);
+    return value;
+}
+
 /* `key` and `column` may be NULL. Beyond what is listed, findings are only counted. */
 static void find(struct audit *audit, const char *table, const char *key, const char *column,
                  const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -59,8 +76,9 @@ static void find(struct audit *audit, const char *table, const char *key, const 
     va_start(arguments, format);
     (void)vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    (void)json_array_append_new(audit->findings, json_pack("{s:s, s:s?, s:s?, s:s}", "table", table, "key",
-                                                           key, "column", column, "message", message));
+    (void)json_array_append_new(audit->findings,
+                                json_pack("{s:s, s:o, s:o, s:o}", "table", table, "key", text_or_null(key),
+                                          "column", text_or_null(column), "message", text_or_null(message)));
 }
 
 static void find_in_ledger(struct audit *audit, int64_t sequence, const char *column, const char *message)
@@ -78,7 +96,7 @@ static int fail(sqlite3 *database, struct error *error, const char *what)
 
 /* Opening ------------------------------------------------------------------------------------------------ */
 
-static int read_pragma(sqlite3 *database, const char *sql, int *value, struct error *error)
+static int read_integer(sqlite3 *database, const char *sql, int *value, struct error *error)
 {
     sqlite3_stmt *statement = NULL;
     int code = 0;
@@ -153,12 +171,12 @@ static const struct embedded_file *find_migration(int version)
 
 static int check_version(struct audit *audit, struct error *error)
 {
-    int application = 0, code = read_pragma(audit->file, "PRAGMA application_id", &application, error);
+    int application = 0, code = read_integer(audit->file, "PRAGMA application_id", &application, error);
 
     if (!code && application != APPLICATION_ID)
         code = error_set(error, -EINVAL, "%s is not a record of flashfarm", audit->path);
     if (!code)
-        code = read_pragma(audit->file, "PRAGMA user_version", &audit->version, error);
+        code = read_integer(audit->file, "PRAGMA user_version", &audit->version, error);
     if (!code && !find_migration(audit->version))
         code = error_set(error, -EINVAL, "%s has version %d, which this program does not know", audit->path,
                          audit->version);
@@ -324,6 +342,19 @@ static void compare_schema(struct audit *audit)
         find_damage(audit, pair.table);
     close_pair(&pair);
     audit->schema_differs = audit->found > found;
+}
+
+/* A view or a virtual table under the name of a table could answer anything, for ever. */
+static bool only_tables(struct audit *audit)
+{
+    struct error ignored;
+    int strangers = 1;
+
+    return read_integer(
+               audit->file,
+               "SELECT count(*) FROM sqlite_schema WHERE type = 'view' OR (type = 'table' AND rootpage = 0)",
+               &strangers, &ignored) == 0 &&
+           strangers == 0;
 }
 
 static void check_integrity(struct audit *audit)
@@ -564,6 +595,18 @@ static void print_lines(const struct audit *audit, FILE *out)
 
 /* The whole ---------------------------------------------------------------------------------------------- */
 
+static void compare_contents(struct audit *audit)
+{
+    if (!audit->schema_differs)
+        check_integrity(audit);
+    walk_ledger(audit);
+    if (audit->replaying)
+        compare_tables(audit);
+    else
+        find(audit, "database", NULL, NULL,
+             "the other tables were not compared, since the ledger cannot be replayed");
+}
+
 static int verify(struct audit *audit, struct error *error)
 {
     struct stat after;
@@ -576,14 +619,8 @@ static int verify(struct audit *audit, struct error *error)
     if (code)
         return code;
     compare_schema(audit);
-    if (!audit->schema_differs)
-        check_integrity(audit);
-    walk_ledger(audit);
-    if (audit->replaying)
-        compare_tables(audit);
-    else
-        find(audit, "database", NULL, NULL,
-             "the other tables were not compared, since the ledger cannot be replayed");
+    if (only_tables(audit))
+        compare_contents(audit);
     if (audit->immutable && (stat(audit->path, &after) || after.st_mtime != audit->before.st_mtime ||
                              after.st_size != audit->before.st_size || has_log(audit)))
         return error_set(error, -EAGAIN, "%s was being written meanwhile; verify once more", audit->path);

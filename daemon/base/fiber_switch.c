@@ -112,7 +112,8 @@ static void *prepare_stack(char *top, void (*start)(void *), void *argument)
     /* From the stack pointer up, as the switch pops them: control words, r15, r14, r13, r12, rbx, rbp, the
      * return address; the two words above keep the stack aligned as after a call. */
     memset(frame, 0, 10 * sizeof *frame);
-    frame[0] = (uintptr_t)0x037f << 32 | 0x1f80; /* power-up values: all exceptions masked, round to nearest */
+    frame[0] =
+        (uintptr_t)0x037f << 32 | 0x1f80; /* power-up values: all exceptions masked, round to nearest */
     frame[3] = (uintptr_t)start;
     frame[4] = (uintptr_t)argument;
     frame[7] = (uintptr_t)flashfarm_fiber_start;
@@ -149,9 +150,9 @@ static void *prepare_stack(char *top, void (*start)(void *), void *argument)
     uintptr_t *frame = (uintptr_t *)(void *)top - 20;
 
     memset(frame, 0, 20 * sizeof *frame);
-    frame[0] = (uintptr_t)argument;                /* x19 */
-    frame[1] = (uintptr_t)start;                   /* x20 */
-    frame[11] = (uintptr_t)flashfarm_fiber_start;  /* x30 */
+    frame[0] = (uintptr_t)argument;               /* x19 */
+    frame[1] = (uintptr_t)start;                  /* x20 */
+    frame[11] = (uintptr_t)flashfarm_fiber_start; /* x30 */
     return frame;
 }
 #endif
@@ -255,8 +256,7 @@ static int map_stack(struct fiber_context *context)
 /* makecontext() passes ints; a pointer goes in two halves. */
 static void start_ucontext(unsigned high, unsigned low)
 {
-    struct fiber_context *context =
-        (struct fiber_context *)(((uintptr_t)high << 16 << 16) | (uintptr_t)low);
+    struct fiber_context *context = (struct fiber_context *)(((uintptr_t)high << 16 << 16) | (uintptr_t)low);
 
     context->entry(context->argument);
 }

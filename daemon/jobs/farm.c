@@ -12,7 +12,7 @@
 #define TELL_EVERY_MS   200 /* progress: at most five times a second */
 #define RECORD_RETRY_MS 1000
 
-/* --- facts and progress to whoever listens ----------------------------------------------------------- */
+/* --- facts and progress to whoever listens ------------------------------------------------ */
 
 static void on_record(void *context, const struct store_record *record)
 {
@@ -75,7 +75,7 @@ void farm_set_listener(struct farm *farm, farm_listener *listener, void *context
     farm->listener_context = context;
 }
 
-/* --- facts that must get into the record, late if need be ----------------------------------------------- */
+/* --- facts that must get into the record, late if need be --------------------------------- */
 
 struct late_fact {
     struct farm *farm;
@@ -135,7 +135,7 @@ void farm_record(struct farm *farm, const char *kind, json_t *body)
     append_late(late);
 }
 
-/* --- making and ending ------------------------------------------------------------------------------------ */
+/* --- making and ending -------------------------------------------------------------------- */
 
 struct farm *farm_new(const struct farm_options *options)
 {
@@ -225,7 +225,7 @@ void farm_wake(struct farm *farm)
     }
 }
 
-/* --- configuration ------------------------------------------------------------------------------------------ */
+/* --- configuration ------------------------------------------------------------------------ */
 
 static bool same_settings(const struct station_settings *a, const struct station_settings *b)
 {
@@ -312,7 +312,7 @@ void farm_station_ended(struct farm *farm, struct station *station)
     end_stop(farm);
 }
 
-/* --- start ------------------------------------------------------------------------------------------------------ */
+/* --- start -------------------------------------------------------------------------------- */
 
 struct starting {
     struct farm *farm;
@@ -389,9 +389,9 @@ static void resume_job(struct farm *farm, const json_t *recorded)
         log_notice(&job->log, "goes on: %d of %d passed", job->passed, job->quantity);
     } else {
         log_error(&farm->log, "job %lld cannot go on: %s", (long long)id, error.text);
-        farm_record(farm, "job.state",
-                    json_pack("{s:I,s:s,s:s}", "id", (json_int_t)id, "state", "cancelled", "reason",
-                              error.text));
+        farm_record(
+            farm, "job.state",
+            json_pack("{s:I,s:s,s:s}", "id", (json_int_t)id, "state", "cancelled", "reason", error.text));
         job_free(job);
     }
     json_decref(body);
@@ -401,10 +401,9 @@ static void run_start(void *argument)
 {
     struct starting *starting = argument;
     struct farm *farm = starting->farm;
-    struct store_fact fact = {
-        .kind = "daemon.started",
-        .body = json_pack("{s:s,s:b}", "version", FLASHFARM_VERSION, "clean",
-                          json_is_true(json_object_get(starting->state, "clean")))};
+    struct store_fact fact = {.kind = "daemon.started",
+                              .body = json_pack("{s:s,s:b}", "version", FLASHFARM_VERSION, "clean",
+                                                json_is_true(json_object_get(starting->state, "clean")))};
     const json_t *job;
     size_t index;
 
@@ -469,7 +468,7 @@ int farm_start(struct farm *farm, farm_done *done, void *context, struct error *
     return 0;
 }
 
-/* --- stop ----------------------------------------------------------------------------------------------------------- */
+/* --- stop --------------------------------------------------------------------------------- */
 
 static bool at_rest(const struct list *stations)
 {

@@ -65,7 +65,7 @@ void farm_set_listener(struct farm *farm, farm_listener *listener, void *context
  * last:{run,outcome,class,message,ended}, counts:{pass,fail,aborted,unknown}, proven_baud}. State is one of
  * `starting`, `idle`, `waiting` (for a board, or for START), `identifying`, `running`, `recording`,
  * `removal` (of the finished board), `port-lost`, `disabled`, `stopped`. */
-json_t *farm_stations(const struct farm *farm);              /* array */
+json_t *farm_stations(const struct farm *farm);                  /* array */
 json_t *farm_station(const struct farm *farm, const char *name); /* NULL: unknown */
 
 enum station_command { STATION_START, STATION_ENABLE, STATION_DISABLE };
@@ -101,7 +101,8 @@ void farm_image_add(struct farm *farm, const struct farm_upload *upload, farm_an
 const char *farm_upload_directory(const struct farm *farm);
 
 /* Submits a job: POST /v1/jobs with the body of DESIGN section 6. `idempotency_key` may be NULL. Answers the
- * job as store_job() does, plus "repeated": true when it is an earlier request's answer. The body is borrowed. */
+ * job as store_job() does, plus "repeated": true when it is an earlier request's answer. The body is
+ * borrowed. */
 void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_key, const char *by,
                      farm_answer *answer, void *context);
 /* The live part of a job that has not ended: {id, state, in_flight, remaining, stations:[…]}; NULL when the

@@ -86,7 +86,7 @@ const char *images_upload_directory(const struct images *images)
     return images->uploads;
 }
 
-/* --- in the pool -------------------------------------------------------------------------------------- */
+/* --- in the pool -------------------------------------------------------------------------- */
 
 static uint8_t *read_file(const char *path, uint64_t *size, struct error *error)
 {
@@ -155,7 +155,7 @@ static void keep_file(void *argument)
     free(final);
 }
 
-/* --- adding ------------------------------------------------------------------------------------------- */
+/* --- adding ------------------------------------------------------------------------------- */
 
 struct addition {
     struct images *images;
@@ -205,7 +205,8 @@ static json_t *known_image(const struct addition *addition, const struct file_wo
 {
     const json_t *base = json_object_get(known, "base");
 
-    if (work->image.format == IMAGE_BINARY && json_integer_value(base) != (json_int_t)addition->options.base) {
+    if (work->image.format == IMAGE_BINARY &&
+        json_integer_value(base) != (json_int_t)addition->options.base) {
         (void)error_set(error, -EEXIST, "this file is known with address 0x%08llx, not 0x%08x",
                         (unsigned long long)json_integer_value(base), addition->options.base);
         json_decref(known);
@@ -287,7 +288,7 @@ void images_add(struct images *images, const struct farm_upload *upload, farm_an
     fiber_start(images->options.fibers, "image", run_addition, end_addition, addition);
 }
 
-/* --- loading ------------------------------------------------------------------------------------------ */
+/* --- loading ------------------------------------------------------------------------------ */
 
 static int load_one(struct images *images, const char *id, struct image *image, struct error *error)
 {
@@ -299,8 +300,8 @@ static int load_one(struct images *images, const char *id, struct image *image, 
     if (!known)
         return error->code == -ENOENT ? error_set(error, -EINVAL, "there is no image %s: upload it first", id)
                                       : error->code;
-    work.options = (struct image_options){.has_base = json_is_integer(base),
-                                          .base = (uint32_t)json_integer_value(base)};
+    work.options =
+        (struct image_options){.has_base = json_is_integer(base), .base = (uint32_t)json_integer_value(base)};
     json_decref(known);
     path = format_text("%s/%s", images->directory, id);
     work.path = path;

@@ -28,9 +28,9 @@ void job_set_state(struct job *job, enum job_state state, const char *reason)
         return;
     job->state = state;
     log_notice(&job->log, "%s%s%s", state_words[state], reason[0] ? ": " : "", reason);
-    farm_record(job->farm, "job.state",
-                json_pack("{s:I,s:s,s:s}", "id", (json_int_t)job->id, "state", state_words[state], "reason",
-                          reason));
+    farm_record(
+        job->farm, "job.state",
+        json_pack("{s:I,s:s,s:s}", "id", (json_int_t)job->id, "state", state_words[state], "reason", reason));
 }
 
 struct job_place *job_place(const struct job *job, const char *station)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUANTITY_MAX 1000000
+#define QUANTITY_MAX  1000000
 #define TIMEOUT_MAX_S 86400
 
 struct member {
@@ -179,8 +179,10 @@ static int read_protect(struct job *job, const json_t *value, struct error *erro
         job->order.protect = PROTECTION_NONE;
     else if (word && strcmp(word, "rdp1") == 0)
         job->order.protect = PROTECTION_READ;
+    else if (word && strcmp(word, "write") == 0)
+        job->order.protect = PROTECTION_WRITE;
     else
-        return refuse(error, "protect", "\"none\" or \"rdp1\"");
+        return refuse(error, "protect", "\"none\", \"rdp1\" or \"write\"");
     return 0;
 }
 
@@ -260,7 +262,8 @@ static int read_keep(struct job *job, const json_t *value, struct error *error)
     job->keep = reallocate(job->keep, json_array_size(value), sizeof *job->keep);
     json_array_foreach(value, index, item)
     {
-        if (read_address("keep address", json_object_get(item, "address"), &job->keep[index].address, error) < 0 ||
+        if (read_address("keep address", json_object_get(item, "address"), &job->keep[index].address, error) <
+                0 ||
             read_address("keep size", json_object_get(item, "size"), &job->keep[index].size, error) < 0)
             return error->code;
     }
@@ -305,13 +308,15 @@ static int check_whole(struct job *job, struct error *error)
     if (job->quantity == 0)
         job->quantity = (int)job->place_count;
     if (job->trigger == TRIGGER_IMMEDIATE && job->quantity > (int)job->place_count)
-        return error_set(error, -EINVAL,
-                         "quantity: %d is more than the %zu stations, and \"immediate\" gives each one unit; use "
-                         "trigger \"on_insert\"",
-                         job->quantity, job->place_count);
+        return error_set(
+            error, -EINVAL,
+            "quantity: %d is more than the %zu stations, and \"immediate\" gives each one unit; use "
+            "trigger \"on_insert\"",
+            job->quantity, job->place_count);
     if (job->order.run && job->order.protect == PROTECTION_READ)
-        return error_set(error, -EINVAL, "run: a bootloader does not start the application of a chip that "
-                                         "\"protect\" has just locked; leave one of them out");
+        return error_set(error, -EINVAL,
+                         "run: a bootloader does not start the application of a chip that "
+                         "\"protect\" has just locked; leave one of them out");
     return 0;
 }
 

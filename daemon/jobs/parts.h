@@ -15,7 +15,8 @@
 struct job;
 struct station;
 
-/* --- jobs ------------------------------------------------------------------------------------------------ */
+/* --- jobs ------------------------------------------------------------------------------------------------
+ */
 
 enum job_state { JOB_RUNNING, JOB_HELD, JOB_DONE, JOB_CANCELLED };
 enum job_trigger { TRIGGER_IMMEDIATE, TRIGGER_ON_INSERT, TRIGGER_ON_START };
@@ -83,7 +84,8 @@ struct job_place *job_place(const struct job *job, const char *station);
 bool job_open(const struct job *job);
 json_t *job_live(const struct job *job);
 
-/* --- stations -------------------------------------------------------------------------------------------- */
+/* --- stations --------------------------------------------------------------------------------------------
+ */
 
 enum station_state {
     STATE_STARTING,
@@ -152,7 +154,8 @@ json_t *station_describe(const struct station *station);
 /* The station is working on a board or about to say so in the record. */
 bool station_busy(const struct station *station);
 
-/* --- runs --------------------------------------------------------------------------------------------------- */
+/* --- runs
+ * --------------------------------------------------------------------------------------------------- */
 
 /* One attempt: claims a unit of the job, programs the board, and does not return before the outcome is
  * durable (or the daemon is told to stop without). On the station's fiber, port open. */
@@ -162,7 +165,8 @@ void run_without_port(struct station *station, struct job *job, const struct err
 /* A run of an earlier daemon that has no outcome: it is unknown, for ever. */
 json_t *run_unknown_fact(const json_t *run, const struct clock *clock);
 
-/* --- the farm --------------------------------------------------------------------------------------------- */
+/* --- the farm ---------------------------------------------------------------------------------------------
+ */
 
 struct farm {
     struct farm_options options;
@@ -178,9 +182,9 @@ struct farm {
     void *stop_context;
     uv_timer_t telling, stop_timer;
     struct farm_statistics statistics;
-    json_t *remembered; /* name -> {enabled}: what the record says of stations */
+    json_t *remembered;       /* name -> {enabled}: what the record says of stations */
     json_t *keys_in_progress; /* Idempotency-Keys of requests that are being worked on */
-    size_t retry_facts; /* facts that wait for room on the disk */
+    size_t retry_facts;       /* facts that wait for room on the disk */
 };
 
 /* Appends one fact, again and again until it is durable: for facts that have happened already. Takes the

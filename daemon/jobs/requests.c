@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- live state ------------------------------------------------------------------------------------------- */
+/* --- live state --------------------------------------------------------------------------- */
 
 json_t *farm_stations(const struct farm *farm)
 {
@@ -66,9 +66,9 @@ void farm_failures(const struct farm *farm,
     {
         const struct station *station = LIST_ENTRY(node, struct station, node);
 
-        for (int class = 1; class < FAILURE_COUNT; class++)
+        for (int class = 1; class < FAILURE_COUNT; class ++)
             if (station->counts.failure[class])
-                each(context, station->settings.name, failure_word((enum failure)class),
+                each(context, station->settings.name, failure_word((enum failure) class),
                      station->counts.failure[class]);
     }
 }
@@ -77,8 +77,8 @@ static json_t *describe_chip(const struct chip *chip)
 {
     const struct chip_family *family = chip->family;
 
-    return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:[s]}", "name", chip->name, "family", family->name, "document",
-                     family->document, "id", (json_int_t)family->id, "flash_base",
+    return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:[s]}", "name", chip->name, "family", family->name,
+                     "document", family->document, "id", (json_int_t)family->id, "flash_base",
                      (json_int_t)family->flash_base, "flash_size", (json_int_t)chip->flash_size, "protocols",
                      protocols[0]->name);
 }
@@ -109,7 +109,7 @@ void farm_image_add(struct farm *farm, const struct farm_upload *upload, farm_an
     images_add(farm->images, upload, answer, context);
 }
 
-/* --- stations ------------------------------------------------------------------------------------------------ */
+/* --- stations ----------------------------------------------------------------------------- */
 
 static void press_start(struct station *station, farm_done *done, void *context)
 {
@@ -183,7 +183,7 @@ void farm_station_identify(struct farm *farm, const char *name, farm_answer *ans
     station_wake(station);
 }
 
-/* --- ports --------------------------------------------------------------------------------------------------- */
+/* --- ports -------------------------------------------------------------------------------- */
 
 struct port_search {
     struct farm *farm;
@@ -257,7 +257,7 @@ void farm_ports(struct farm *farm, farm_answer *answer, void *context)
     fiber_start(farm->options.fibers, "ports", run_port_search, end_port_search, search);
 }
 
-/* --- jobs ---------------------------------------------------------------------------------------------------- */
+/* --- jobs --------------------------------------------------------------------------------- */
 
 struct submission {
     struct farm *farm;
@@ -336,9 +336,9 @@ static json_t *submitted_body(const struct submission *submission, const struct 
                      "hold_after_failures", job->hold_after_failures, "options", options_of(job->body), "by",
                      job->by);
     if (submission->key)
-        (void)json_object_set_new(body, "idempotency",
-                                  json_pack("{s:s,s:s}", "key", submission->key, "body_sha256",
-                                            submission->body_sha256));
+        (void)json_object_set_new(
+            body, "idempotency",
+            json_pack("{s:s,s:s}", "key", submission->key, "body_sha256", submission->body_sha256));
     return body;
 }
 
@@ -414,8 +414,9 @@ void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_ke
     struct submission *submission;
 
     if (idempotency_key && json_object_get(farm->keys_in_progress, idempotency_key)) {
-        answer(context, NULL,
-               &(struct error){.code = -EAGAIN, .text = "a request with this Idempotency-Key is in progress"});
+        answer(
+            context, NULL,
+            &(struct error){.code = -EAGAIN, .text = "a request with this Idempotency-Key is in progress"});
         return;
     }
     submission = allocate(1, sizeof *submission);

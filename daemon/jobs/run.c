@@ -47,11 +47,11 @@ static json_t *started_body(const struct running *running, const struct board *b
 {
     const struct station *station = running->station;
     const struct job *job = running->job;
-    json_t *body = json_pack("{s:I,s:I,s:s,s:s,s:s,s:O,s:s,s:s,s:s,s:s}", "id", (json_int_t)running->id, "job",
-                             (json_int_t)job->id, "station", station->settings.name, "port",
-                             station->settings.port, "chip", job->order.chip->name, "images", job->images,
-                             "work_order", job->work_order, "by", job->by, "started", running->started,
-                             "version", FLASHFARM_VERSION);
+    json_t *body =
+        json_pack("{s:I,s:I,s:s,s:s,s:s,s:O,s:s,s:s,s:s,s:s}", "id", (json_int_t)running->id, "job",
+                  (json_int_t)job->id, "station", station->settings.name, "port", station->settings.port,
+                  "chip", job->order.chip->name, "images", job->images, "work_order", job->work_order, "by",
+                  job->by, "started", running->started, "version", FLASHFARM_VERSION);
 
     add_board(body, board);
     return body;
@@ -66,11 +66,11 @@ static json_t *phases_of(const struct report *report)
 
         if (phase->entered)
             (void)json_array_append_new(
-                phases, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "name", phase_word((enum phase_name)i), "us",
-                                  (json_int_t)phase->measured_us, "floor_us", (json_int_t)phase->floor_us,
-                                  "wire_us", (json_int_t)phase->wire_us, "target_us",
-                                  (json_int_t)phase->target_us, "host_us", (json_int_t)phase->host_us,
-                                  "retry_us", (json_int_t)phase->retry_us));
+                phases,
+                json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "name", phase_word((enum phase_name)i), "us",
+                          (json_int_t)phase->measured_us, "floor_us", (json_int_t)phase->floor_us, "wire_us",
+                          (json_int_t)phase->wire_us, "target_us", (json_int_t)phase->target_us, "host_us",
+                          (json_int_t)phase->host_us, "retry_us", (json_int_t)phase->retry_us));
     }
     return phases;
 }
@@ -92,8 +92,8 @@ static json_t *shares_of(const struct report *report, int64_t *floor_us)
         }
     sum = sum ? sum : 1;
     return json_pack("{s:f,s:f,s:f,s:f}", "wire", (double)(wire * 1000 / sum) / 1000, "target",
-                     (double)(target * 1000 / sum) / 1000, "host", (double)(host * 1000 / sum) / 1000, "retry",
-                     (double)(retry * 1000 / sum) / 1000);
+                     (double)(target * 1000 / sum) / 1000, "host", (double)(host * 1000 / sum) / 1000,
+                     "retry", (double)(retry * 1000 / sum) / 1000);
 }
 
 static void add_verify(json_t *body, const struct report *report)
@@ -103,9 +103,9 @@ static void add_verify(json_t *body, const struct report *report)
     if (report->verify == VERIFY_NONE)
         return;
     bytes_to_hex(report->digest, sizeof report->digest, digest);
-    (void)json_object_set_new(body, "verify",
-                              json_pack("{s:s,s:s}", "method", verify_method_word(report->verify), "digest",
-                                        digest));
+    (void)json_object_set_new(
+        body, "verify",
+        json_pack("{s:s,s:s}", "method", verify_method_word(report->verify), "digest", digest));
 }
 
 static json_t *ended_body(const struct running *running, const struct report *report)
@@ -137,6 +137,8 @@ static int reserve(void *context, const struct board *board, struct error *error
     const struct station *other;
     struct store_fact fact = {.kind = "run.started"};
 
+    if (running->job->state == JOB_CANCELLED)
+        return error_set(error, -ECANCELED, "the job was cancelled");
     running->station->board = *board;
     running->station->board_known = true;
     other = farm_uid_in_use(farm, running->station, board);
@@ -204,8 +206,8 @@ static void remember_last(struct running *running, const struct report *report)
     format_now(station->farm, ended);
     json_decref(station->last);
     station->last = json_pack("{s:I,s:s,s:s,s:s,s:s}", "run", (json_int_t)running->id, "outcome",
-                              outcome_word(report->outcome), "class", failure_word(report->failure), "message",
-                              report->error.text, "ended", ended);
+                              outcome_word(report->outcome), "class", failure_word(report->failure),
+                              "message", report->error.text, "ended", ended);
     station->counts.outcome[report->outcome]++;
     station->counts.failure[report->failure]++;
     station->farm->statistics.runs_by_outcome[report->outcome]++;
@@ -269,8 +271,7 @@ enum outcome run_unit(struct station *station, struct job *job)
 void run_without_port(struct station *station, struct job *job, const struct error *error)
 {
     struct running running = begin(station, job);
-    struct report report = {
-        .outcome = OUTCOME_ABORTED, .failure = FAILURE_PORT_LOST, .error = *error};
+    struct report report = {.outcome = OUTCOME_ABORTED, .failure = FAILURE_PORT_LOST, .error = *error};
 
     end(&running, &report);
 }

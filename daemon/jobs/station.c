@@ -16,10 +16,10 @@
 #define REMOVED_AFTER 2 /* silent probes in a row */
 
 static const char *const state_words[STATE_COUNT] = {
-    [STATE_STARTING] = "starting",       [STATE_IDLE] = "idle",       [STATE_WAITING] = "waiting",
-    [STATE_IDENTIFYING] = "identifying", [STATE_RUNNING] = "running", [STATE_RECORDING] = "recording",
-    [STATE_REMOVAL] = "removal",         [STATE_PORT_LOST] = "port-lost",
-    [STATE_DISABLED] = "disabled",       [STATE_STOPPED] = "stopped",
+    [STATE_STARTING] = "starting",       [STATE_IDLE] = "idle",           [STATE_WAITING] = "waiting",
+    [STATE_IDENTIFYING] = "identifying", [STATE_RUNNING] = "running",     [STATE_RECORDING] = "recording",
+    [STATE_REMOVAL] = "removal",         [STATE_PORT_LOST] = "port-lost", [STATE_DISABLED] = "disabled",
+    [STATE_STOPPED] = "stopped",
 };
 
 /* What the record keeps of a station: whether it can work, not what it is doing. */
@@ -83,10 +83,9 @@ static void station_sleep(struct station *station, int64_t duration_us)
     struct farm *farm = station->farm;
 
     station->sleeping = true;
-    (void)fiber_suspend(farm->options.fibers,
-                        duration_us == CLOCK_NEVER
-                            ? CLOCK_NEVER
-                            : clock_monotonic_us(farm->options.clock) + duration_us);
+    (void)fiber_suspend(farm->options.fibers, duration_us == CLOCK_NEVER
+                                                  ? CLOCK_NEVER
+                                                  : clock_monotonic_us(farm->options.clock) + duration_us);
     station->sleeping = false;
 }
 
@@ -98,7 +97,7 @@ void station_wake(struct station *station)
     }
 }
 
-/* --- port ---------------------------------------------------------------------------------------------- */
+/* --- port --------------------------------------------------------------------------------- */
 
 static void on_port_lost(void *context)
 {
@@ -115,8 +114,8 @@ static void close_port(struct station *station)
 static int open_port(struct station *station, struct error *error)
 {
     struct farm *farm = station->farm;
-    int status = port_open(&station->port, station->settings.port, farm->options.fibers, farm->options.clock,
-                           error);
+    int status =
+        port_open(&station->port, station->settings.port, farm->options.fibers, farm->options.clock, error);
 
     if (status < 0) {
         station->port = NULL;
@@ -148,7 +147,7 @@ static bool ensure_port(struct station *station, struct error *error)
     return open_port(station, error) == 0;
 }
 
-/* --- boards ---------------------------------------------------------------------------------------------- */
+/* --- boards ------------------------------------------------------------------------------- */
 
 static struct session open_session(struct station *station, int64_t limit_us)
 {
@@ -225,7 +224,7 @@ static void wait_for_removal(struct station *station)
     station->board_known = false;
 }
 
-/* --- identify on request ----------------------------------------------------------------------------------- */
+/* --- identify on request ------------------------------------------------------------------ */
 
 static json_t *chips_of_family(const struct chip_family *family)
 {
@@ -246,10 +245,10 @@ static json_t *describe_board(const struct session *session)
     (void)snprintf(chip_id, sizeof chip_id, "0x%03x", board->chip_id);
     bytes_to_hex(board->uid, board->uid_size, uid);
     return json_pack("{s:s,s:s?,s:o,s:s?,s:I,s:I,s:b,s:I}", "chip_id", chip_id, "family",
-                     session->family ? session->family->name : NULL, "chips", chips_of_family(session->family),
-                     "uid", board->uid_size ? uid : NULL, "flash_size", (json_int_t)board->flash_size,
-                     "bootloader", (json_int_t)board->bootloader, "protected", board->read_protected, "baud",
-                     (json_int_t)session->baud_proven);
+                     session->family ? session->family->name : NULL, "chips",
+                     chips_of_family(session->family), "uid", board->uid_size ? uid : NULL, "flash_size",
+                     (json_int_t)board->flash_size, "bootloader", (json_int_t)board->bootloader, "protected",
+                     board->read_protected, "baud", (json_int_t)session->baud_proven);
 }
 
 static void answer_all(struct station *station, json_t *answer, const struct error *error)
@@ -279,7 +278,7 @@ static void serve_identify(struct station *station)
     json_decref(answer);
 }
 
-/* --- the day ------------------------------------------------------------------------------------------------- */
+/* --- the day ------------------------------------------------------------------------------ */
 
 static void rest_without_port(struct station *station, const struct error *error)
 {
@@ -422,7 +421,8 @@ json_t *station_describe(const struct station *station)
     if (station->board_known)
         bytes_to_hex(station->board.uid, station->board.uid_size, uid);
     return json_pack(
-        "{s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:b,s:o,s:o,s:o,s:I,s:o,s:o,s:s,s:b,s:I,s:b,s:O?,s:{s:I,s:I,s:I,s:I},s:I}",
+        "{s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:b,s:o,s:o,s:o,s:I,s:o,s:o,s:s,s:b,s:I,s:b,s:O?,s:{s:I,s:I,s:I,s:"
+        "I},s:I}",
         "name", settings->name, "state", state_words[station->state], "message", station->message, "port",
         settings->port, "protocol", settings->protocol, "baud", (json_int_t)settings->baud, "entry",
         settings->entry, "position", settings->position, "enabled", station->enabled, "job",
@@ -437,5 +437,6 @@ json_t *station_describe(const struct station *station)
         (json_int_t)station->counts.outcome[OUTCOME_PASS], "fail",
         (json_int_t)station->counts.outcome[OUTCOME_FAIL], "aborted",
         (json_int_t)station->counts.outcome[OUTCOME_ABORTED], "unknown",
-        (json_int_t)station->counts.outcome[OUTCOME_UNKNOWN], "proven_baud", (json_int_t)station->baud_proven);
+        (json_int_t)station->counts.outcome[OUTCOME_UNKNOWN], "proven_baud",
+        (json_int_t)station->baud_proven);
 }

@@ -20,19 +20,19 @@
 enum { ACK = 0x79, NACK = 0x1F, SYNC = 0x7F };
 
 enum opcode { /* AN3155 table 2 */
-    GET = 0x00,
-    GET_VERSION = 0x01,
-    GET_ID = 0x02,
-    READ_MEMORY = 0x11,
-    GO = 0x21,
-    WRITE_MEMORY = 0x31,
-    ERASE = 0x43,
-    EXTENDED_ERASE = 0x44,
-    WRITE_PROTECT = 0x63,
-    WRITE_UNPROTECT = 0x73,
-    READOUT_PROTECT = 0x82,
-    READOUT_UNPROTECT = 0x92,
-    GET_CHECKSUM = 0xA1,
+              GET = 0x00,
+              GET_VERSION = 0x01,
+              GET_ID = 0x02,
+              READ_MEMORY = 0x11,
+              GO = 0x21,
+              WRITE_MEMORY = 0x31,
+              ERASE = 0x43,
+              EXTENDED_ERASE = 0x44,
+              WRITE_PROTECT = 0x63,
+              WRITE_UNPROTECT = 0x73,
+              READOUT_PROTECT = 0x82,
+              READOUT_UNPROTECT = 0x92,
+              GET_CHECKSUM = 0xA1,
 };
 
 #define MS 1000 /* in microseconds */
@@ -41,8 +41,9 @@ enum opcode { /* AN3155 table 2 */
 enum {
     SYNC_ANSWER_US = 500 * MS,
     COMMAND_ANSWER_US = 1000 * MS,
-    RESET_US = 100 * MS,     /* after a command that ends in a system reset, before the next 0x7F */
-    QUIET_US = 50 * MS,      /* silence that ends whatever the board was still saying */
+    RESET_US = 100 * MS,           /* after a command that ends in a system reset, before the next 0x7F */
+    QUIET_US = 50 * MS,            /* silence that ends whatever the board was still saying */
+    OPTIONS_ANSWER_US = 5000 * MS, /* option bytes are erased and written behind this */
     ERASE_MARGIN_US = 1000 * MS,
     WIPE_UNKNOWN_US = 35000 * MS, /* mass erase of a chip without a row: the slowest family's maximum */
 };
@@ -93,7 +94,7 @@ static uint8_t xor_of(const uint8_t *bytes, size_t size)
     return sum;
 }
 
-/* --- bytes and acknowledgements ----------------------------------------------------------------------- */
+/* --- bytes and acknowledgements ----------------------------------------------------------- */
 
 static int send(struct session *session, const uint8_t *bytes, size_t size, struct error *error)
 {
@@ -190,7 +191,7 @@ static void settle(struct session *session)
     (void)port_settle(session->port, QUIET_US, session_deadline(session, COMMAND_ANSWER_US), &ignored);
 }
 
-/* --- contact -------------------------------------------------------------------------------------------- */
+/* --- contact ------------------------------------------------------------------------------ */
 
 /* One 0x7F and its answer: ACK from a fresh bootloader that has measured it; NACK from one that was in
  * step already and took it for the second half of a bad command. -EAGAIN: silence. */
@@ -466,7 +467,7 @@ static int contact_after_reset(struct session *session, int64_t wait_us, struct 
     return status;
 }
 
-/* --- who is there ------------------------------------------------------------------------------------------ */
+/* --- who is there ------------------------------------------------------------------------- */
 
 /* Some families refuse or misread short reads of these registers: read the aligned block, and cut. */
 static int read_register(struct session *session, uint32_t address, uint8_t *bytes, uint32_t size,
@@ -526,7 +527,7 @@ static int stm32_identify(struct session *session, struct error *error)
     return 0;
 }
 
-/* --- erase -------------------------------------------------------------------------------------------------- */
+/* --- erase -------------------------------------------------------------------------------- */
 
 /* Erase Memory: page numbers of one byte; 0xFF 0x00 erases all. */
 static int erase_legacy(struct session *session, const uint8_t *frame, size_t size, int64_t wait_us,
@@ -554,11 +555,11 @@ static int stm32_erase_all(struct session *session, struct error *error)
 {
     static const uint8_t legacy[] = {0xFF, 0x00};
     static const uint8_t extended[] = {0xFF, 0xFF, 0x00};
-    int64_t wait_us = ERASE_MARGIN_US + (session->family ? session->family->mass_erase_max_us : WIPE_UNKNOWN_US);
+    int64_t wait_us =
+        ERASE_MARGIN_US + (session->family ? session->family->mass_erase_max_us : WIPE_UNKNOWN_US);
 
-    return lists(session, EXTENDED_ERASE)
-               ? erase_extended(session, extended, sizeof extended, wait_us, error)
-               : erase_legacy(session, legacy, sizeof legacy, wait_us, error);
+    return lists(session, EXTENDED_ERASE) ? erase_extended(session, extended, sizeof extended, wait_us, error)
+                                          : erase_legacy(session, legacy, sizeof legacy, wait_us, error);
 }
 
 static size_t list_pages(bool wide, const struct chip_sector *sectors, size_t count, uint8_t *frame)
@@ -609,7 +610,7 @@ static int stm32_erase(struct session *session, const struct chip_sector *sector
     return status;
 }
 
-/* --- write, compare --------------------------------------------------------------------------------------------- */
+/* --- write, compare ----------------------------------------------------------------------- */
 
 /* Write Memory: a multiple of four bytes, at most 256, from a word address. */
 static int write_memory(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
@@ -728,7 +729,7 @@ static int stm32_compare(struct session *session, uint32_t address, const uint8_
     return sum == crc_of_words(bytes, size) ? 0 : 1;
 }
 
-/* --- protection ----------------------------------------------------------------------------------------------------- */
+/* --- protection --------------------------------------------------------------------------- */
 
 /* Readout Unprotect: a second ACK after the mass erase that pays for it, then a reset. */
 static int stm32_unprotect(struct session *session, struct error *error)
@@ -748,12 +749,54 @@ static int stm32_unprotect(struct session *session, struct error *error)
     return prove_rate(session, error);
 }
 
-/* Write Unprotect, when an erase or write was refused on a chip that is not read-protected: all sectors. */
+/* Write Unprotect: no parameters, a second ACK, a reset; all sectors. */
+static int stm32_write_unprotect(struct session *session, struct error *error)
+{
+    int status = command(session, WRITE_UNPROTECT, "Write Unprotect", error);
+
+    if (status == 0)
+        status = expect_ack(session, 0, OPTIONS_ANSWER_US, "the end of Write Unprotect", error);
+    return status < 0 ? status : contact_after_reset(session, COMMAND_ANSWER_US, error);
+}
+
+#define WRITE_PROTECT_CODES 256
+
+/* One code covers several pages on most families; pages come in ascending order. */
+static size_t list_codes(const struct chip_sector *sectors, size_t count, uint32_t unit, uint8_t *frame)
+{
+    size_t codes = 0;
+
+    for (size_t i = 0; i < count && codes < WRITE_PROTECT_CODES; i++) {
+        uint8_t code = (uint8_t)(sectors[i].number / unit);
+
+        if (codes == 0 || frame[codes] != code)
+            frame[++codes] = code;
+    }
+    frame[0] = (uint8_t)(codes - 1);
+    frame[1 + codes] = xor_of(frame, 1 + codes);
+    return 1 + codes + 1;
+}
+
+/* Write Protect: sector codes, an ACK, a reset. Codes replace what was protected before. */
+static int stm32_write_protect(struct session *session, const struct chip_sector *sectors, size_t count,
+                               struct error *error)
+{
+    uint8_t frame[1 + WRITE_PROTECT_CODES + 1];
+    size_t size = list_codes(sectors, count, session->family->write_protect_unit, frame);
+    int status = command(session, WRITE_PROTECT, "Write Protect", error);
+
+    if (status == 0)
+        status = send(session, frame, size, error);
+    if (status == 0)
+        status = expect_ack(session, size, OPTIONS_ANSWER_US, "the sectors of Write Protect", error);
+    return status < 0 ? status : contact_after_reset(session, COMMAND_ANSWER_US, error);
+}
+
 static int stm32_write_options(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
                                struct error *error)
 {
     /* The option bytes take effect by a reset that the bootloader makes itself after its ACK. */
-    int status = write_memory(session, address, bytes, size, 5 * COMMAND_ANSWER_US, error);
+    int status = write_memory(session, address, bytes, size, OPTIONS_ANSWER_US, error);
 
     if (status == 0)
         status = contact_after_reset(session, COMMAND_ANSWER_US, error);
@@ -761,16 +804,13 @@ static int stm32_write_options(struct session *session, uint32_t address, const 
 }
 
 /* Readout Protect: no parameters, a second ACK, a reset; from then on memory cannot be read. */
-static int stm32_protect(struct session *session, enum protection protection, struct error *error)
+static int stm32_protect(struct session *session, struct error *error)
 {
     uint8_t word[4];
-    int status;
+    int status = command(session, READOUT_PROTECT, "Readout Protect", error);
 
-    if (protection == PROTECTION_NONE)
-        return 0;
-    status = command(session, READOUT_PROTECT, "Readout Protect", error);
     if (status == 0)
-        status = expect_ack(session, 0, 5 * COMMAND_ANSWER_US, "the end of Readout Protect", error);
+        status = expect_ack(session, 0, OPTIONS_ANSWER_US, "the end of Readout Protect", error);
     if (status == 0)
         status = contact_after_reset(session, COMMAND_ANSWER_US, error);
     if (status < 0)
@@ -823,6 +863,7 @@ const struct protocol protocol_stm32_uart = {
     .identify = stm32_identify,
     .resync = stm32_resync,
     .unprotect = stm32_unprotect,
+    .write_unprotect = stm32_write_unprotect,
     .erase_all = stm32_erase_all,
     .erase = stm32_erase,
     .write = stm32_write,
@@ -830,6 +871,7 @@ const struct protocol protocol_stm32_uart = {
     .compare = stm32_compare,
     .write_options = stm32_write_options,
     .protect = stm32_protect,
+    .write_protect = stm32_write_protect,
     .run = stm32_run,
     .disconnect = stm32_disconnect,
     .wire_bytes = stm32_wire_bytes,

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 from farm import Checks, Farm, Line
@@ -221,6 +222,41 @@ def with_parent(program, checks):
         checks.equal(os.listdir(folder), ["flashfarm.conf"], "--with-parent: tidies up")
 
 
+def pacing(program, checks):
+    """Never faster than wire and flash; how much slower is for pace_check.py to say."""
+    with Farm(program, "stm32f103xb", "--pace", "--turnaround", "5000") as farm, synced(farm, "A1") as rom:
+        start = time.monotonic()
+        checks.equal(len(rom.ask(opcode(0x11) + address(BASE) + opcode(255), 259)), 259, "paced: read")
+        took, want = time.monotonic() - start, (9 + 1 + 256) * 11 / 115200 + 0.005
+        checks.check(0.99 * want <= took <= 3 * want, f"paced: read took {took:.4f} s, want {want:.4f}")
+        start = time.monotonic()
+        checks.equal(rom.write(BASE, BLOCK), ACK, "paced: write")
+        took, want = time.monotonic() - start, (2 + 1 + 5 + 1 + 66 + 1) * 11 / 115200 + 0.015 + 32 * 52.5e-6
+        checks.check(0.99 * want <= took <= 3 * want, f"paced: write took {took:.4f} s, want {want:.4f}")
+        checks.check(rom.accepts(opcode(0x43)), "paced: erase")
+        start = time.monotonic()
+        checks.equal(rom.ask(b"\x03\x00\x01\x02\x03\x03" + bytes(40), 1), ACK, "paced: erase of four pages")
+        checks.check(time.monotonic() - start >= 4 * 0.030, "paced: takes the time of four pages")
+        checks.equal(farm.state("A1")[1]["overruns"], "39", "what arrives meanwhile is lost, but for one byte")
+
+
+def parity(program, checks):
+    with Farm(program, "stm32f103xb", "--strict-parity") as farm:
+        with opened(farm, "A1") as rom:
+            rom.set_input_flags(termios.IGNPAR)
+            checks.check(rom.silent(), "--strict-parity: no parity is not understood")
+            rom.set_input_flags(0)
+            checks.equal(rom.sync(), ACK, "--strict-parity: even parity is")
+
+
+def names(program, checks):
+    with Farm(program, "stm32f103xb=258,stm32f407xg=160") as farm:
+        listed = farm.ask("list").split()[1:]
+        checks.equal((len(listed), listed[16], listed[255], listed[417]),
+                     (418, "B1:fresh", "P16:fresh", "AA2:fresh"), "names of many boards")
+        checks.equal(len({farm.state(entry.split(":")[0])[1]["uid"] for entry in listed}), 418, "all UIDs differ")
+
+
 def main():
     program, checks = sys.argv[1], Checks()
     with Farm(program, "stm32f103xb=2") as farm:
@@ -228,7 +264,7 @@ def main():
             step(farm, checks)
         configuration(farm, program, checks)
     checks.equal(farm.status, 0, "exit status of flashfarm-sim")
-    for step in (command_line, ending, with_parent):
+    for step in (command_line, ending, with_parent, pacing, parity, names):
         step(program, checks)
     checks.finish()
 

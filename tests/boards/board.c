@@ -104,12 +104,18 @@ static void take_bytes(struct board *board, const uint8_t *bytes, size_t count, 
     }
 }
 
-static void on_readable(struct source *source)
+/* Somebody has the port open who had not before. */
+static void greet(struct board *board)
 {
-    struct board *board = board_of_source(source);
+    board->pty.open = true;
+    if (board->options->reset_on_open)
+        board_reset(board);
+}
+
+static void take_pending(struct board *board)
+{
     uint8_t bytes[4096];
-    ssize_t count = read(source->fd, bytes, sizeof bytes);
-    uint64_t now_ns = sim_now_ns();
+    ssize_t count = read(board->source.fd, bytes, sizeof bytes);
     struct line line;
 
     if (count <= 0) {
@@ -117,11 +123,23 @@ static void on_readable(struct source *source)
             (void)sim_complain("%s: %s", board->name, strerror(errno));
         return;
     }
-    board->pty.open = true;
-    if (!line_get(source->fd, &line))
+    if (!board->pty.open)
+        greet(board);
+    if (!line_get(board->source.fd, &line))
         wire_set_line(&board->wire, line);
-    take_bytes(board, bytes, (size_t)count, now_ns);
-    flush(board, now_ns);
+    take_bytes(board, bytes, (size_t)count, sim_now_ns());
+}
+
+/* Whether the client is still there must be known before bytes of one are taken and before it is answered, or
+ * the next client would find answers to its predecessor. */
+static void on_readable(struct source *source)
+{
+    struct board *board = board_of_source(source);
+
+    board->changes->ready(board->changes);
+    take_pending(board);
+    board->changes->ready(board->changes);
+    flush(board, sim_now_ns());
 }
 
 uint64_t board_send(struct board *board, const uint8_t *bytes, size_t count, uint64_t at_ns)
@@ -168,11 +186,11 @@ void board_lock_baud(struct board *board, bool lock)
 
 static int plug(struct board *board)
 {
-    if (pty_plug(&board->pty, board->link, board->inotify_fd))
+    if (pty_plug(&board->pty, board->link, board->changes->fd))
         return -1;
     board->source = (struct source){.fd = board->pty.master_fd, .ready = on_readable};
     if (loop_add(board->loop, &board->source)) {
-        pty_unplug(&board->pty, board->link, board->inotify_fd);
+        pty_unplug(&board->pty, board->link, board->changes->fd);
         return -1;
     }
     board->plugged = true;
@@ -245,7 +263,7 @@ void board_unplug(struct board *board)
         return;
     board->plugged = false;
     loop_remove(board->loop, &board->source);
-    pty_unplug(&board->pty, board->link, board->inotify_fd);
+    pty_unplug(&board->pty, board->link, board->changes->fd);
 }
 
 int board_replug(struct board *board)
@@ -275,19 +293,21 @@ void board_set_fault(struct board *board, const struct fault_request *request, c
     }
 }
 
+/* An open that inotify did not tell of (the watch is down while pty_check_open looks) shows itself here as
+ * well, or by its first byte. */
 void board_pty_changed(struct board *board, uint32_t mask)
 {
-    if (mask & IN_OPEN) {
-        if (board->options->reset_on_open)
-            board_reset(board);
-        board->pty.open = true;
-    }
+    if ((mask & IN_OPEN) && !board->pty.open)
+        greet(board);
     if (!(mask & IN_CLOSE))
         return;
-    pty_check_open(&board->pty, board->inotify_fd);
-    if (!board->pty.open) {
-        on_readable(&board->source); /* the last words of who has left */
-        board->pty.open = false;
-        flush(board, sim_now_ns());
+    pty_check_open(&board->pty, board->changes->fd);
+    if (board->pty.open) {
+        greet(board);
+        return;
     }
+    board->pty.open = true; /* the last words of who has left are not from a new client */
+    take_pending(board);
+    board->pty.open = false;
+    flush(board, sim_now_ns());
 }

@@ -20,7 +20,7 @@ struct board {
     struct timer timer;   /* the next piece that the client may see, or the moment to vanish */
     struct loop *loop;
     const struct options *options;
-    int inotify_fd;
+    struct source *changes; /* inotify: tells of opens and closes by board_pty_changed */
 
     char name[16];
     char *link;

@@ -55,7 +55,7 @@ static int add_board(struct farm *farm, size_t chip_index)
     farm->boards = sim_reallocate(farm->boards, (farm->count + 1) * sizeof(struct board *));
     board->loop = farm->loop;
     board->options = farm->options;
-    board->inotify_fd = farm->inotify_fd;
+    board->changes = &farm->changes;
     name_board(board->name, sizeof board->name, farm->count);
     board->link = sim_text("%s/%s", farm->dir, board->name);
     farm->boards[farm->count++] = board;

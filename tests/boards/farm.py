@@ -112,6 +112,11 @@ class Line:
     def __exit__(self, *_):
         os.close(self.fd)
 
+    def set_input_flags(self, flags):
+        settings = termios.tcgetattr(self.fd)
+        settings[0] = flags
+        termios.tcsetattr(self.fd, termios.TCSANOW, settings)
+
     def send(self, data):
         os.write(self.fd, bytes(data))
 

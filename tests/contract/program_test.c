@@ -31,11 +31,16 @@ struct board_case {
     const char *chip; /* of the simulated board */
     const char *fault;
     const char *ordered; /* NULL: the same */
-    bool unprotect, protect, run;
+    bool unprotect, run;
+    enum protection protect;
+    uint8_t seed; /* another image */
     struct result_wanted want;
 };
 
-#define PASS {OUTCOME_PASS, FAILURE_NONE, true}
+#define PASS                                                                                                 \
+    {                                                                                                        \
+        OUTCOME_PASS, FAILURE_NONE, true                                                                     \
+    }
 
 static const struct board_case cases[] = {
     {.what = "pages", .chip = "stm32f103xb", .want = PASS},
@@ -43,37 +48,71 @@ static const struct board_case cases[] = {
     {.what = "double words", .chip = "stm32g071xb", .want = PASS},
     {.what = "half pages, erased to 0", .chip = "stm32l053x8", .want = PASS},
     {.what = "run at the end", .chip = "stm32f103xb", .run = true, .want = PASS},
-    {.what = "lock at the end", .chip = "stm32f103xb", .protect = true, .want = PASS},
-    {.what = "silent board", .chip = "stm32f103xb", .fault = "silent",
+    {.what = "lock at the end", .chip = "stm32f103xb", .protect = PROTECTION_READ, .want = PASS},
+    {.what = "silent board",
+     .chip = "stm32f103xb",
+     .fault = "silent",
      .want = {OUTCOME_ABORTED, FAILURE_NO_CONTACT, false}},
-    {.what = "wrong chip id", .chip = "stm32f103xb", .fault = "wrong-id",
+    {.what = "wrong chip id",
+     .chip = "stm32f103xb",
+     .fault = "wrong-id",
      .want = {OUTCOME_ABORTED, FAILURE_WRONG_CHIP, false}},
-    {.what = "another chip than ordered", .chip = "stm32f407xg", .ordered = "stm32f103xb",
+    {.what = "another chip than ordered",
+     .chip = "stm32f407xg",
+     .ordered = "stm32f103xb",
      .want = {OUTCOME_ABORTED, FAILURE_WRONG_CHIP, false}},
-    {.what = "smaller than ordered", .chip = "stm32f103x8", .ordered = "stm32f103xb",
+    {.what = "smaller than ordered",
+     .chip = "stm32f103x8",
+     .ordered = "stm32f103xb",
      .want = {OUTCOME_ABORTED, FAILURE_WRONG_CHIP, false}},
-    {.what = "NACK on every write from the fifth", .chip = "stm32f103xb", .fault = "nack-write@5",
+    {.what = "NACK on every write from the fifth",
+     .chip = "stm32f103xb",
+     .fault = "nack-write@5",
      .want = {OUTCOME_FAIL, FAILURE_WRITE, false}},
-    {.what = "NACK on erase", .chip = "stm32f103xb", .fault = "nack-erase",
+    {.what = "NACK on erase",
+     .chip = "stm32f103xb",
+     .fault = "nack-erase",
      .want = {OUTCOME_FAIL, FAILURE_ERASE, false}},
-    {.what = "bad cell", .chip = "stm32f103xb", .fault = "bad-cell@0x08000100",
+    {.what = "bad cell",
+     .chip = "stm32f103xb",
+     .fault = "bad-cell@0x08000100",
      .want = {OUTCOME_FAIL, FAILURE_VERIFY, false}},
-    {.what = "hang in mid-write", .chip = "stm32f103xb", .fault = "hang@7",
+    {.what = "hang in mid-write",
+     .chip = "stm32f103xb",
+     .fault = "hang@7",
      .want = {OUTCOME_FAIL, FAILURE_TIMEOUT, false}},
-    {.what = "unplug in mid-write", .chip = "stm32f103xb", .fault = "unplug@7",
+    {.what = "unplug in mid-write",
+     .chip = "stm32f103xb",
+     .fault = "unplug@7",
      .want = {OUTCOME_FAIL, FAILURE_PORT_LOST, false}},
-    {.what = "garbage replies", .chip = "stm32f103xb", .fault = "garbage",
+    {.what = "garbage replies",
+     .chip = "stm32f103xb",
+     .fault = "garbage",
      .want = {OUTCOME_ABORTED, FAILURE_PROTOCOL, false}},
-    {.what = "corrupted block", .chip = "stm32f103xb", .fault = "corrupt@3",
+    {.what = "corrupted block",
+     .chip = "stm32f103xb",
+     .fault = "corrupt@3",
      .want = {OUTCOME_FAIL, FAILURE_VERIFY, false}},
-    {.what = "lost ACK: what landed is not written again", .chip = "stm32f103xb", .fault = "drop-ack@4",
+    {.what = "lost ACK: what landed is not written again",
+     .chip = "stm32f103xb",
+     .fault = "drop-ack@4",
      .want = PASS},
-    {.what = "lost ACK where cells can be written once", .chip = "stm32g071xb", .fault = "drop-ack@4",
+    {.what = "lost ACK where cells can be written once",
+     .chip = "stm32g071xb",
+     .fault = "drop-ack@4",
      .want = PASS},
-    {.what = "one refused block is written again", .chip = "stm32f103xb", .fault = "nack-once@4", .want = PASS},
-    {.what = "read-out protected, no consent", .chip = "stm32f103xb", .fault = "protected",
+    {.what = "one refused block is written again",
+     .chip = "stm32f103xb",
+     .fault = "nack-once@4",
+     .want = PASS},
+    {.what = "read-out protected, no consent",
+     .chip = "stm32f103xb",
+     .fault = "protected",
      .want = {OUTCOME_ABORTED, FAILURE_PROTECTED, false}},
-    {.what = "read-out protected, with consent", .chip = "stm32f103xb", .fault = "protected", .unprotect = true,
+    {.what = "read-out protected, with consent",
+     .chip = "stm32f103xb",
+     .fault = "protected",
+     .unprotect = true,
      .want = PASS},
 };
 
@@ -155,7 +194,7 @@ static void remove_sim(const struct sim *sim)
 }
 
 /* Two ranges, one of them with a blank part, and a vector table that looks like one. */
-static void make_image(struct image *image, const struct chip *chip)
+static void make_image(struct image *image, const struct chip *chip, uint8_t seed)
 {
     uint32_t sizes[2] = {5000, 3000};
 
@@ -167,7 +206,7 @@ static void make_image(struct image *image, const struct chip *chip)
         range->size = sizes[r];
         range->data = allocate(sizes[r], 1);
         for (uint32_t i = 0; i < sizes[r]; i++)
-            range->data[i] = i >= 1000 && i < 2000 ? 0xff : (uint8_t)(i * 7 + i / 251 + (uint32_t)r);
+            range->data[i] = i >= 1000 && i < 2000 ? 0xff : (uint8_t)(i * 7 + i / 251 + (uint32_t)r + seed);
     }
 }
 
@@ -206,7 +245,7 @@ static void program_one(struct one_run *run)
                           .image = &image,
                           .unprotect = board_case->unprotect,
                           .run = board_case->run,
-                          .protect = board_case->protect ? PROTECTION_READ : PROTECTION_NONE};
+                          .protect = board_case->protect};
     const struct program_watcher watcher = {count_reserve, watch_progress, run};
     struct error error = ERROR_NONE;
     struct plan plan;
@@ -216,7 +255,7 @@ static void program_one(struct one_run *run)
 
     board_name(run->index, name);
     port_name = format_text("serial:%s/%s", run->sim->directory, name);
-    make_image(&image, order.chip);
+    make_image(&image, order.chip, board_case->seed);
     if (CHECK(plan_make(&plan, &order, session.protocol, &error) == 0) &&
         CHECK(port_open(&session.port, port_name, run->fibers, &clock_system, &error) == 0)) {
         session.state = allocate(1, session.protocol->state_size);
@@ -244,8 +283,8 @@ static void check_one(const struct one_run *run)
     if (want->outcome == OUTCOME_PASS)
         good &= CHECK(report->verify != VERIFY_NONE && report->board.uid_size == 12);
     if (!good)
-        (void)fprintf(stderr, "  case \"%s\": %s %s: %s\n", run->board_case->what, outcome_word(report->outcome),
-                      failure_word(report->failure), report->error.text);
+        (void)fprintf(stderr, "  case \"%s\": %s %s: %s\n", run->board_case->what,
+                      outcome_word(report->outcome), failure_word(report->failure), report->error.text);
 }
 
 static bool flash_holds_image(const struct sim *sim, size_t index)
@@ -263,7 +302,7 @@ static bool flash_holds_image(const struct sim *sim, size_t index)
     path = format_text("%s/%s.bin", sim->directory, name);
     file = fopen(path, "re");
     equal = file && fread(flash, 1, chip->flash_size, file) > 0;
-    make_image(&image, chip);
+    make_image(&image, chip, cases[index].seed);
     for (size_t i = 0; i < image.count; i++)
         equal = equal && memcmp(flash + (image.ranges[i].address - chip->family->flash_base),
                                 image.ranges[i].data, image.ranges[i].size) == 0;
@@ -287,6 +326,26 @@ static void run_all_blocking(const struct sim *sim)
 {
     for (size_t i = 0; i < CASES; i++) {
         struct one_run run = {.board_case = &cases[i], .sim = sim, .index = i};
+
+        program_one(&run);
+        check_one(&run);
+    }
+}
+
+/* One board, three times: protected at the end of the first run, refused, and opened with consent. */
+static void check_write_protection(const struct sim *sim)
+{
+    static const struct board_case steps[] = {
+        {.what = "write-protect", .chip = "stm32f103xb", .protect = PROTECTION_WRITE, .want = PASS},
+        {.what = "write-protected, no consent",
+         .chip = "stm32f103xb",
+         .seed = 1,
+         .want = {OUTCOME_FAIL, FAILURE_ERASE, true}},
+        {.what = "write-protected, with consent", .chip = "stm32f103xb", .unprotect = true, .want = PASS},
+    };
+
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct one_run run = {.board_case = &steps[i], .sim = sim, .index = 0};
 
         program_one(&run);
         check_one(&run);
@@ -325,6 +384,7 @@ int main(int argc, char **argv)
         return 2;
     sim = start_sim(argv[1]);
     run_all_blocking(&sim);
+    check_write_protection(&sim);
     stop_sim(&sim);
     check_flashes(&sim);
     remove_sim(&sim);

@@ -2,7 +2,8 @@
 /* The record: what goes in comes out, in order and once; what must not go in is refused by the schema itself;
  * and what was acknowledged is there after anything.
  *
- * `store_test --schema` prints what the migrations add up to, which is how schema/schema.sql is made. */
+ * `store_test --schema` prints what the migrations add up to, which is how schema/schema.sql is made;
+ * `store_test --rate` prints how many boards a second the record takes. */
 #include "store.h"
 
 #include "alloc.h"
@@ -1181,6 +1182,79 @@ static void test_times(void)
     }
 }
 
+/* How fast -------------------------------------------------------------------------------------------- */
+
+struct line {
+    struct scene *scene;
+    struct fibers *fibers;
+    int *next, last;
+    size_t station;
+};
+
+/* One station: start, wait for it to be durable, end, wait, as the farm does but without a board. */
+static void work_off(void *argument)
+{
+    struct line *line = argument;
+    char station[24];
+
+    (void)snprintf(station, sizeof station, "S%zu", line->station);
+    while (*line->next < line->last) {
+        int id = ++*line->next;
+        struct error error = ERROR_NONE;
+        struct store_fact started = {.kind = "run.started",
+                                     .body = run_started(id, 1, 1, station, "2026-11-21T12:25:00.123456Z")},
+                          ended = {.kind = "run.ended"};
+
+        CHECK(store_append_wait(line->scene->store, line->fibers, &started, 1, &error) == 0);
+        ended.body = run_ended(id, "pass", NULL);
+        CHECK(store_append_wait(line->scene->store, line->fibers, &ended, 1, &error) == 0);
+    }
+}
+
+static void print_rate(size_t stations, int boards)
+{
+    struct line *lines = allocate(stations, sizeof *lines);
+    struct scene scene;
+    struct store_statistics statistics;
+    struct fibers *fibers;
+    int next = 0;
+    uint64_t begun_ns;
+    double seconds;
+
+    scene_begin(&scene);
+    CHECK(scene_append(&scene, "image.added", image_added(1)) == 0);
+    CHECK(scene_append(&scene, "job.submitted", job_submitted(1, 1, 0, NULL)) == 0);
+    fibers = fibers_new(&scene.loop, &clock_system);
+    begun_ns = uv_hrtime();
+    for (size_t i = 0; i < stations; i++) {
+        lines[i] =
+            (struct line){.scene = &scene, .fibers = fibers, .next = &next, .last = boards, .station = i};
+        (void)fiber_start(fibers, "line", work_off, NULL, &lines[i]);
+    }
+    (void)uv_run(&scene.loop, UV_RUN_DEFAULT);
+    seconds = (double)(uv_hrtime() - begun_ns) / 1e9;
+    statistics = store_statistics(scene.store);
+    (void)printf(
+        "%4zu stations: %7.0f boards/s, %7.0f records/s, %5.1f records a commit, commit %6.2f ms mean, "
+        "%6.2f ms longest\n",
+        stations, boards / seconds, 2 * boards / seconds,
+        (double)statistics.records / (double)statistics.commits,
+        (double)statistics.commit_us_sum / (double)statistics.commits / 1000,
+        (double)statistics.commit_us_max / 1000);
+    fibers_free(fibers);
+    scene_end(&scene);
+    free(lines);
+}
+
+static int print_rates(void)
+{
+    static const size_t stations[] = {1, 16, 64, 256};
+
+    for (size_t i = 0; i < sizeof stations / sizeof stations[0]; i++)
+        print_rate(stations[i], stations[i] == 1 ? 2000 : 20000);
+    return test_failures;
+}
+
 static const struct test tests[] = {
     {"what is appended is read back", test_read_back},
     {"a run that is open has the same form", test_running_has_the_same_form},
@@ -1218,5 +1292,7 @@ int main(int argc, char **argv)
         free(dump);
         return test_failures;
     }
+    if (argc == 2 && strcmp(argv[1], "--rate") == 0)
+        return print_rates();
     return test_main(tests, sizeof tests / sizeof tests[0]);
 }
