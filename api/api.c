@@ -16,7 +16,8 @@
 
 #define FALLBACK(value, usual) ((value) ? (value) : (usual))
 
-/* Keys that the daemon made lie readable on this host only, and nobody was asked who may come from outside. */
+/* Keys that the daemon made lie readable on this host only, and nobody was asked who may come from outside.
+ */
 static int check_options(const struct api_options *options, struct error *error)
 {
     struct listener listener;
@@ -27,10 +28,11 @@ static int check_options(const struct api_options *options, struct error *error)
     if (!options->key_count)
         return error_set(error, -EINVAL, "there is no API key; the key file must hold at least one");
     if (!listener.loopback && options->keys_are_generated)
-        return error_set(error, -EINVAL,
-                         "listen is '%s', which others than this host can reach; that needs a key file that you "
-                         "name in the configuration (key_file), or a loopback address",
-                         options->listen);
+        return error_set(
+            error, -EINVAL,
+            "listen is '%s', which others than this host can reach; that needs a key file that you "
+            "name in the configuration (key_file), or a loopback address",
+            options->listen);
     return 0;
 }
 

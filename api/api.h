@@ -35,7 +35,8 @@ struct api_lag {
 };
 void api_lag_add(struct api_lag *lag, int64_t lag_us);
 
-/* Everything is borrowed: the texts and keys until api_start() returns, the objects until api_stop() is done. */
+/* Everything is borrowed: the texts and keys until api_start() returns, the objects until api_stop() is done.
+ */
 struct api_options {
     uv_loop_t *loop;
     struct farm *farm;
@@ -45,20 +46,20 @@ struct api_options {
     const char *listen;  /* "127.0.0.1:8470", "[::1]:8470"; port 0 takes a free one */
     const char *version; /* of the daemon */
     const struct api_key *keys;
-    size_t key_count;       /* at least one */
-    bool keys_are_generated; /* by the daemon itself, not given by a person: enough on loopback only */
+    size_t key_count;         /* at least one */
+    bool keys_are_generated;  /* by the daemon itself, not given by a person: enough on loopback only */
     const char *const *hosts; /* further names that may stand in Host: on a loopback address */
     size_t host_count;
     const struct api_lag *lag; /* for /metrics; may be NULL */
 
     /* 0: what is usual. Tests make them small. */
-    int heartbeat_ms;         /* comment on a silent event stream: 15 000 */
-    int stall_s;              /* a client that reads nothing for so long is dropped: 30 */
-    size_t event_clients;     /* at most so many event streams: 600 */
-    size_t event_ring;        /* facts kept in memory for them: 1024 */
-    int idle_s;               /* a silent connection is closed: 30 */
-    int header_s, body_s;     /* a request's header and body may take: 15, 300 */
-    unsigned connections;     /* at most so many: 1024 */
+    int heartbeat_ms;     /* comment on a silent event stream: 15 000 */
+    int stall_s;          /* a client that reads nothing for so long is dropped: 30 */
+    size_t event_clients; /* at most so many event streams: 600 */
+    size_t event_ring;    /* facts kept in memory for them: 1024 */
+    int idle_s;           /* a silent connection is closed: 30 */
+    int header_s, body_s; /* a request's header and body may take: 15, 300 */
+    unsigned connections; /* at most so many: 1024 */
 };
 
 /* Listens and answers from now on. -EINVAL with a sentence for options that make no sense, else a negative

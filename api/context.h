@@ -22,7 +22,8 @@ struct api {
     struct events *events;
     struct keys *keys;
     char *version;
-    bool loopback; /* Host is checked: a page in a browser on this host must not reach us by a name of its own */
+    bool loopback; /* Host is checked: a page in a browser on this host must not reach us by a name of its own
+                    */
     char **hosts;
     size_t host_count;
     int port;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs at build time: turns schema/openapi.yaml into JSON, as a C array. The contract is written for people in
- * YAML and served to programs in JSON. Takes what JSON has: mappings with text keys, sequences, scalars; no
- * anchors, no tags.  Usage: contract_json FILE.yaml FILE.c */
+/* Runs at build time: turns schema/openapi.yaml into JSON, as a C array. The contract is written for people
+ * in YAML and served to programs in JSON. Takes what JSON has: mappings with text keys, sequences, scalars;
+ * no anchors, no tags.  Usage: contract_json FILE.yaml FILE.c */
 #include <errno.h>
 #include <jansson.h>
 #include <stdbool.h>
@@ -48,10 +48,12 @@ static json_t *mapping_of(yaml_document_t *document, const yaml_node_t *node)
         const char *name = (const char *)key->data.scalar.value;
 
         if (key->type != YAML_SCALAR_NODE || json_object_get(object, name)) {
-            (void)fprintf(stderr, "line %zu: a key that is no text, or is there twice\n", key->start_mark.line + 1);
+            (void)fprintf(stderr, "line %zu: a key that is no text, or is there twice\n",
+                          key->start_mark.line + 1);
             exit(EXIT_FAILURE);
         }
-        (void)json_object_set_new(object, name, value_of(document, yaml_document_get_node(document, pair->value)));
+        (void)json_object_set_new(object, name,
+                                  value_of(document, yaml_document_get_node(document, pair->value)));
     }
     return object;
 }

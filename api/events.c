@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAKE_SLICE        64 /* clients served per turn of the loop: a turn must stay short for the stations */
+#define WAKE_SLICE        64 /* clients served in one turn of the loop, which must stay short */
 #define PROGRESS_DELAY_MS 40 /* progress of many stations goes out together */
 #define REPLAY_RECORDS    200
 #define REPLAYS_AT_ONCE   4
@@ -32,8 +32,8 @@ struct subscriber {
     struct stream *stream;
     char *topics;
     bool wants_progress;
-    int64_t next;    /* the fact to give next */
-    int64_t version; /* of the progress it has */
+    int64_t next;        /* the fact to give next */
+    int64_t version;     /* of the progress it has */
     struct frame *frame; /* being given, */
     size_t given;        /* and how much of it has been */
     bool heartbeat;
@@ -68,7 +68,8 @@ static void on_slice(uv_idle_t *slice)
     struct events *events = slice->data;
     size_t count = 0;
 
-    LIST_EACH (node, &events->woken) {
+    LIST_EACH(node, &events->woken)
+    {
         if (count++ == WAKE_SLICE)
             break;
         list_remove(node);
@@ -226,8 +227,10 @@ static void take_records(struct subscriber *subscriber, const json_t *page)
     char *text = NULL;
     const json_t *record;
 
-    json_array_foreach (json_object_get(page, "items"), i, record)
+    json_array_foreach(json_object_get(page, "items"), i, record)
+    {
         text = take_record(subscriber, record, text, &size);
+    }
     if (size)
         subscriber->frame = frame_of_text(text, size);
     free(text);
@@ -299,7 +302,8 @@ static void publish_fact(struct events *events, const struct farm_event *event)
     events->last = event->sequence;
     if (events->last - events->first >= (int64_t)events->options.ring)
         events->first = events->last - (int64_t)events->options.ring + 1;
-    LIST_EACH (node, &events->idle) {
+    LIST_EACH(node, &events->idle)
+    {
         struct subscriber *subscriber = LIST_ENTRY(node, struct subscriber, node);
 
         if (topic_wanted(subscriber->topics, event->topic))
@@ -311,7 +315,8 @@ static void on_progress(uv_timer_t *timer)
 {
     struct events *events = timer->data;
 
-    LIST_EACH (node, &events->idle) {
+    LIST_EACH(node, &events->idle)
+    {
         struct subscriber *subscriber = LIST_ENTRY(node, struct subscriber, node);
 
         if (subscriber->wants_progress && subscriber->version < events->version)
@@ -323,7 +328,8 @@ static struct latest *latest_of(struct events *events, const char *key)
 {
     struct latest *latest;
 
-    LIST_EACH (node, &events->latest) {
+    LIST_EACH(node, &events->latest)
+    {
         latest = LIST_ENTRY(node, struct latest, node);
         if (!strcmp(latest->key, key)) {
             list_remove(&latest->node);
@@ -376,7 +382,8 @@ static void on_heartbeat(uv_timer_t *timer)
 {
     struct events *events = timer->data;
 
-    LIST_EACH (node, &events->idle) {
+    LIST_EACH(node, &events->idle)
+    {
         struct subscriber *subscriber = LIST_ENTRY(node, struct subscriber, node);
 
         subscriber->heartbeat = true;
@@ -408,7 +415,8 @@ static int64_t read_last_id(struct request *request, bool *given)
     *given = text && *text;
     if (!*given || parse_integer(text, 0, INT64_MAX - 1, &id))
         return id;
-    reply_problem(request, PROBLEM_BAD_PARAMETER, "the last event id is '%s'; expected a sequence number", text);
+    reply_problem(request, PROBLEM_BAD_PARAMETER, "the last event id is '%s'; expected a sequence number",
+                  text);
     return -1;
 }
 
@@ -428,7 +436,8 @@ static struct frame *greeting(const struct events *events, bool resync)
     return frame;
 }
 
-static struct subscriber *subscriber_new(struct events *events, const char *topics, int64_t last_id, bool given)
+static struct subscriber *subscriber_new(struct events *events, const char *topics, int64_t last_id,
+                                         bool given)
 {
     struct subscriber *subscriber = allocate(1, sizeof *subscriber);
     bool resync = last_id > events->last;
@@ -452,7 +461,8 @@ static bool have_room(struct request *request, struct events *events)
         return true;
     events->statistics.refused++;
     reply_add_header(&reply, "Retry-After", "10");
-    reply_problem_with(request, PROBLEM_UNAVAILABLE, "there are as many event streams as there may be", NULL, &reply);
+    reply_problem_with(request, PROBLEM_UNAVAILABLE, "there are as many event streams as there may be", NULL,
+                       &reply);
     return false;
 }
 
@@ -460,7 +470,8 @@ void get_events(struct request *request)
 {
     const struct api *api = request->context;
     struct events *events = api->events;
-    struct stream_source source = {.read = read_events, .end = end_events, .stall_s = events->options.stall_s};
+    struct stream_source source = {
+        .read = read_events, .end = end_events, .stall_s = events->options.stall_s};
     struct reply reply = {.status = 200, .type = "text/event-stream"};
     struct subscriber *subscriber;
     bool given;
@@ -484,7 +495,7 @@ struct events *events_new(const struct events_options *options)
     uv_loop_t *loop = options->api->loop;
 
     events->options = *options;
-    events->ring = allocate(options->ring, sizeof *events->ring);
+    events->ring = allocate(options->ring, sizeof(struct frame *));
     events->last = options->head;
     events->first = options->head + 1;
     list_init(&events->latest);
@@ -505,7 +516,8 @@ struct events *events_new(const struct events_options *options)
 void events_free(struct events *events)
 {
     clear_ring(events);
-    LIST_EACH (node, &events->latest) {
+    LIST_EACH(node, &events->latest)
+    {
         struct latest *latest = LIST_ENTRY(node, struct latest, node);
 
         list_remove(&latest->node);

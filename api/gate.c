@@ -194,7 +194,8 @@ static bool read_json(struct request *request)
         reply_problem(request, PROBLEM_TOO_LARGE, "the body has more than %u bytes", JSON_BODY_MAX_BYTES);
         return false;
     }
-    request->json = parse_json_body(request->body ? request->body : "", request->body_size, &error, &line, &column);
+    request->json =
+        parse_json_body(request->body ? request->body : "", request->body_size, &error, &line, &column);
     if (request->json)
         return true;
     reply_problem_with(request, PROBLEM_MALFORMED, error.text,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every request passes before a handler sees it: framing, address, Host, route, key, parameters, body. */
+/* What every request passes before a handler sees it: framing, address, Host, route, key, parameters, body.
+ */
 #ifndef FLASHFARM_API_GATE_H
 #define FLASHFARM_API_GATE_H
 

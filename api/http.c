@@ -15,8 +15,8 @@
 
 #define MEMORY_PER_CONNECTION_BYTES (16u << 10) /* header, and pieces of bodies */
 #define SWEEP_INTERVAL_MS           2000
-#define LINGER_MS                   500        /* for last answers to leave when stopping */
-#define DRAIN_MAX_BYTES             (1 << 20)  /* a longer body is not read after the answer is known */
+#define LINGER_MS                   500       /* for last answers to leave when stopping */
+#define DRAIN_MAX_BYTES             (4 << 20) /* a longer body is not read after the answer is known */
 
 /* One connection, to bound how long a header and a body may take: libmicrohttpd's time-out only sees
  * silence, and a byte now and then would keep a connection for ever. */
@@ -225,7 +225,8 @@ void http_pump(struct http *http)
     http->running = true;
     (void)MHD_run(http->daemon);
     http->running = false;
-    /* Its sockets are edge-triggered, with a list of those that are ready: 0 means that there is more to do. */
+    /* Its sockets are edge-triggered, with a list of those that are ready: 0 means that there is more to do.
+     */
     if (MHD_get_timeout(http->daemon, &wait_ms) == MHD_YES)
         (void)uv_timer_start(&http->timer, on_timer, wait_ms, 0);
     else
@@ -252,8 +253,8 @@ static void give_time(struct http *http, struct MHD_Connection *connection, int 
     struct peer *peer = info ? info->socket_context : NULL;
 
     if (peer)
-        peer->deadline_us = seconds ? clock_monotonic_us(http->options.clock) + seconds * INT64_C(1000000)
-                                    : CLOCK_NEVER;
+        peer->deadline_us =
+            seconds ? clock_monotonic_us(http->options.clock) + seconds * INT64_C(1000000) : CLOCK_NEVER;
 }
 
 static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
@@ -282,7 +283,8 @@ static void on_sweep(uv_timer_t *timer)
     struct http *http = timer->data;
     int64_t now_us = clock_monotonic_us(http->options.clock);
 
-    LIST_EACH (node, &http->peers) {
+    LIST_EACH(node, &http->peers)
+    {
         struct peer *peer = LIST_ENTRY(node, struct peer, node);
 
         if (peer->deadline_us < now_us) {
@@ -321,7 +323,8 @@ static void *on_address(void *context, const char *address, struct MHD_Connectio
     return request;
 }
 
-static enum MHD_Result add_framing(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+static enum MHD_Result add_framing(void *context, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
 {
     (void)kind;
     framing_add(context, name, value);
@@ -333,8 +336,8 @@ static enum MHD_Result add_framing(void *context, enum MHD_ValueKind kind, const
 static bool answer_early(const struct request *request)
 {
     return request->state == REQUEST_ANSWERED &&
-           (request->reply.close || request->framing.length < 0 || request->framing.length > DRAIN_MAX_BYTES ||
-            request_header(request, "Expect"));
+           (request->reply.close || request->framing.length < 0 ||
+            request->framing.length > DRAIN_MAX_BYTES || request_header(request, "Expect"));
 }
 
 static enum MHD_Result begin_request(struct request *request, const char *method)
@@ -429,13 +432,15 @@ void request_answer(struct request *request, struct reply *reply)
 
 const char *request_header(const struct request *request, const char *name)
 {
-    return request->connection ? MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name) : NULL;
+    return request->connection ? MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name)
+                               : NULL;
 }
 
 /* --- Start and stop ----------------------------------------------------------------------------------- */
 
 /* Its sentences are about clients that went away; they matter to who looks for a fault in this file. */
-static void on_message(void *context, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+static void on_message(void *context, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 static void on_message(void *context, const char *format, va_list arguments)
 {
     struct http *http = context;
@@ -557,14 +562,15 @@ void http_stop(struct http *http, void (*done)(void *context), void *context)
     if (fd >= 0)
         (void)close(fd);
     /* libmicrohttpd must not be stopped with suspended connections. */
-    LIST_EACH (node, &http->requests) {
+    LIST_EACH(node, &http->requests)
+    {
         struct request *request = LIST_ENTRY(node, struct request, node);
 
         if (request->suspended)
             overtake(request);
     }
-    LIST_EACH (node, &http->streams)
-        stream_wake(LIST_ENTRY(node, struct stream, node));
+    LIST_EACH(node, &http->streams)
+    stream_wake(LIST_ENTRY(node, struct stream, node));
     (void)uv_timer_start(&http->linger, on_linger, LINGER_MS, 0);
     pump_soon(http);
 }

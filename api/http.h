@@ -41,8 +41,8 @@ struct stream_source {
 #define REPLY_HEADERS 6
 struct reply {
     unsigned status;
-    const char *type; /* Content-Type, a literal; NULL: no body */
-    char *body;       /* freed by http; or */
+    const char *type;    /* Content-Type, a literal; NULL: no body */
+    char *body;          /* freed by http; or */
     const void *lasting; /* a body that lives as long as the http */
     size_t size;
     bool close; /* the connection cannot be used again */

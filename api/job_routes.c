@@ -32,8 +32,10 @@ static void on_jobs(void *context, json_t *answer, const struct error *error)
     json_t *job;
 
     if (answer) {
-        json_array_foreach (json_object_get(answer, "items"), i, job)
+        json_array_foreach(json_object_get(answer, "items"), i, job)
+        {
             add_live(request->context, job);
+        }
     }
     reply_with_answer(request, answer, error);
 }
@@ -82,12 +84,16 @@ void post_job(struct request *request)
 
 void get_jobs(struct request *request)
 {
+    static const char *const states = "running held done cancelled";
     const struct api *api = request->context;
+    const char *state = target_parameter(&request->target, "state");
     struct store_page page;
 
-    if (reply_page(request, &page))
-        store_jobs(api->store, target_parameter(&request->target, "state"),
-                   target_parameter(&request->target, "work_order"), &page, on_jobs, request);
+    if (state && !is_word_of(state, states))
+        reply_problem(request, PROBLEM_BAD_PARAMETER, "state is '%s'; expected one of: %s", state, states);
+    else if (reply_page(request, &page))
+        store_jobs(api->store, state, target_parameter(&request->target, "work_order"), &page, on_jobs,
+                   request);
 }
 
 /* The number in the address; 0 when it is none, which has been answered then. */

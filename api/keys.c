@@ -22,7 +22,8 @@ struct keys *keys_new(const struct api_key *keys, size_t count)
     new->count = count;
     for (size_t i = 0; i < count; i++) {
         new->holders[i].name = copy_text(keys[i].name);
-        (void)crypto_hash_sha256(new->holders[i].hash, (const unsigned char *)keys[i].key, strlen(keys[i].key));
+        (void)crypto_hash_sha256(new->holders[i].hash, (const unsigned char *)keys[i].key,
+                                 strlen(keys[i].key));
     }
     return new;
 }

@@ -50,8 +50,8 @@ static int parse(const char *text, struct listener *listener, union address *add
     *listener = (struct listener){.fd = -1};
     if (!colon || !parse_integer(colon + 1, 0, 65535, &port) || colon[1] == '-' ||
         !parse_host(text, host, sizeof host))
-        return error_set(error, -EINVAL, "listen is '%s'; expected ADDRESS:PORT, as 127.0.0.1:8470 or [::1]:8470",
-                         text);
+        return error_set(error, -EINVAL,
+                         "listen is '%s'; expected ADDRESS:PORT, as 127.0.0.1:8470 or [::1]:8470", text);
     listener->port = (int)port;
     if (text[0] != '[' && parse_v4(host, listener->port, address, &listener->loopback))
         (void)snprintf(listener->host, sizeof listener->host, "%s", host);
@@ -81,7 +81,7 @@ static int open_socket(int fd, const union address *address, socklen_t size)
 
 int listen_open(const char *text, struct listener *listener, struct error *error)
 {
-    union address address;
+    union address address = {.any = {.sa_family = AF_UNSPEC}};
     socklen_t size;
     int status = parse(text, listener, &address, error);
 

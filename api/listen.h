@@ -9,9 +9,9 @@
 
 struct listener {
     int fd;
-    int port;        /* the one it has got when 0 was asked for */
-    bool loopback;   /* only this host can reach it */
-    char host[50];   /* as in a URL: "127.0.0.1", "[::1]" */
+    int port;      /* the one it has got when 0 was asked for */
+    bool loopback; /* only this host can reach it */
+    char host[50]; /* as in a URL: "127.0.0.1", "[::1]" */
 };
 
 /* Only reads "ADDRESS:PORT"; fd and port as asked. -EINVAL. */

@@ -36,7 +36,8 @@ static void number(FILE *out, const char *name, const char *type, const char *he
 static void seconds(FILE *out, const char *name, const char *type, const char *help, int64_t us)
 {
     head(out, name, type, help);
-    (void)fprintf(out, "flashfarm_%s %lld.%06lld\n", name, (long long)(us / 1000000), (long long)(us % 1000000));
+    (void)fprintf(out, "flashfarm_%s %lld.%06lld\n", name, (long long)(us / 1000000),
+                  (long long)(us % 1000000));
 }
 
 static void print_stations(FILE *out, const struct farm *farm)
@@ -47,24 +48,27 @@ static void print_stations(FILE *out, const struct farm *farm)
     json_t *count;
     size_t i;
 
-    json_array_foreach (stations, i, station) {
+    json_array_foreach(stations, i, station)
+    {
         state = json_string_value(json_object_get(station, "state"));
         if (state)
             (void)json_object_set_new(counts, state,
                                       json_integer(json_integer_value(json_object_get(counts, state)) + 1));
     }
     head(out, "stations", "gauge", "Stations by state.");
-    json_object_foreach (counts, state, count)
+    json_object_foreach(counts, state, count)
+    {
         (void)fprintf(out, "flashfarm_stations{state=\"%s\"} %" JSON_INTEGER_FORMAT "\n", state,
                       json_integer_value(count));
+    }
     json_decref(counts);
     json_decref(stations);
 }
 
 static void print_failure(void *context, const char *station, const char *class_word, int64_t count)
 {
-    (void)fprintf(context, "flashfarm_failures_total{station=\"%s\",class=\"%s\"} %lld\n", station, class_word,
-                  (long long)count);
+    (void)fprintf(context, "flashfarm_failures_total{station=\"%s\",class=\"%s\"} %lld\n", station,
+                  class_word, (long long)count);
 }
 
 static void print_farm(FILE *out, const struct farm *farm)
@@ -92,8 +96,8 @@ static void print_store(FILE *out, const struct store *store)
     number(out, "records_refused_total", "counter", "Facts that could not be recorded.", statistics.refused);
     head(out, "commit_seconds", "summary", "Time that commits took.");
     (void)fprintf(out, "flashfarm_commit_seconds_sum %lld.%06lld\nflashfarm_commit_seconds_count %lld\n",
-                  (long long)(statistics.commit_us_sum / 1000000), (long long)(statistics.commit_us_sum % 1000000),
-                  (long long)statistics.commits);
+                  (long long)(statistics.commit_us_sum / 1000000),
+                  (long long)(statistics.commit_us_sum % 1000000), (long long)statistics.commits);
     seconds(out, "commit_seconds_max", "gauge", "The longest commit.", statistics.commit_us_max);
 }
 
@@ -122,8 +126,8 @@ static void print_lag(FILE *out, const struct api_lag *lag)
     for (size_t i = 0; i < API_LAG_BOUNDS; i++) {
         count += lag->counts[i];
         (void)fprintf(out, "flashfarm_loop_lag_seconds_bucket{le=\"%lld.%06lld\"} %lld\n",
-                      (long long)(api_lag_bounds_us[i] / 1000000), (long long)(api_lag_bounds_us[i] % 1000000),
-                      (long long)count);
+                      (long long)(api_lag_bounds_us[i] / 1000000),
+                      (long long)(api_lag_bounds_us[i] % 1000000), (long long)count);
     }
     count += lag->counts[API_LAG_BOUNDS];
     (void)fprintf(out,

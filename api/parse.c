@@ -28,7 +28,7 @@ static int decode(char *text, const char *end, bool plus_is_blank, struct error 
 
             if (high < 0 || low < 0)
                 return error_set(error, -EINVAL, "the address has a '%%' without two hexadecimal digits");
-            *out = (char)(high << 4 | low);
+            *out = (char)(unsigned char)(high << 4 | low);
             in += 2;
         } else {
             *out = plus_is_blank && *in == '+' ? ' ' : *in;
@@ -267,7 +267,8 @@ static bool is_port(const char *text)
 {
     int64_t port;
 
-    return !*text || (*text == ':' && (!text[1] || (text[1] != '-' && parse_integer(text + 1, 0, 65535, &port))));
+    return !*text ||
+           (*text == ':' && (!text[1] || (text[1] != '-' && parse_integer(text + 1, 0, 65535, &port))));
 }
 
 bool parse_host(const char *header, char *host, size_t size)

@@ -15,8 +15,7 @@ static const struct {
     unsigned status;
     const char *word, *title;
 } problems[] = {
-#define X(name, number, text, line)                                                                          \
-    [PROBLEM_##name] = {.status = (number), .word = (text), .title = (line)},
+#define X(name, number, text, line) [PROBLEM_##name] = {.status = (number), .word = (text), .title = (line)},
     PROBLEMS(X)
 #undef X
 };
@@ -172,7 +171,8 @@ bool reply_page(struct request *request, struct store_page *page)
     int64_t number = 100;
 
     if (limit && !parse_integer(limit, 1, 1000, &number)) {
-        reply_problem(request, PROBLEM_BAD_PARAMETER, "limit is '%s'; expected a number from 1 to 1000", limit);
+        reply_problem(request, PROBLEM_BAD_PARAMETER, "limit is '%s'; expected a number from 1 to 1000",
+                      limit);
         return false;
     }
     page->limit = (int)number;

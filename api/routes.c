@@ -4,12 +4,13 @@
 #include "handlers.h"
 #include "router.h"
 
-#define RUN_QUERY  "serial uid image work_order station outcome from to limit cursor format"
-#define PAGE_QUERY "limit cursor"
+#define RUN_QUERY    "serial uid image work_order station outcome from to limit cursor format"
+#define PAGE_QUERY   "limit cursor"
+#define UPLOAD_QUERY "name address"
 
 /* clang-format off */
 const struct route api_routes[] = {
-    {.method = "POST", .path = "/v1/images", .handler = post_image, .query = "name address", .body = BODY_FILE},
+    {.method = "POST", .path = "/v1/images", .handler = post_image, .query = UPLOAD_QUERY, .body = BODY_FILE},
     {.method = "GET", .path = "/v1/images", .handler = get_images, .query = PAGE_QUERY},
     {.method = "GET", .path = "/v1/images/{id}", .handler = get_image},
     {.method = "GET", .path = "/v1/chips", .handler = get_chips},

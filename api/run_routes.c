@@ -36,7 +36,8 @@ void get_ledger(struct request *request)
     int64_t from = 1;
 
     if (text && !parse_integer(text, 1, INT64_MAX, &from)) {
-        reply_problem(request, PROBLEM_BAD_PARAMETER, "from is '%s'; expected a sequence number from 1", text);
+        reply_problem(request, PROBLEM_BAD_PARAMETER, "from is '%s'; expected a sequence number from 1",
+                      text);
         return;
     }
     if (reply_page(request, &page))
@@ -48,6 +49,7 @@ void get_ledger_head(struct request *request)
     const struct api *api = request->context;
     const char *hash = store_head_hash(api->store);
 
-    reply_json(request, 200,
-               json_pack("{s:I, s:s?}", "sequence", (json_int_t)store_head_sequence(api->store), "hash", hash));
+    reply_json(
+        request, 200,
+        json_pack("{s:I, s:s?}", "sequence", (json_int_t)store_head_sequence(api->store), "hash", hash));
 }

@@ -34,16 +34,19 @@ void get_page(struct request *request)
     struct reply reply = {.status = 200, .type = "text/html; charset=utf-8"};
 
     reply.body = format_text(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>flashfarm</title></head><body>\n"
+        "<!doctype html>\n<html lang=\"en\"><head><meta "
+        "charset=\"utf-8\"><title>flashfarm</title></head><body>\n"
         "<h1>flashfarm %s</h1>\n"
-        "<p>This daemon programs boards on many stations at once. It is used through its REST interface:</p>\n"
+        "<p>This daemon programs boards on many stations at once. It is used through its REST "
+        "interface:</p>\n"
         "<ul>\n"
         "<li><a href=\"/openapi.json\">/openapi.json</a>: the whole interface, as OpenAPI 3.1</li>\n"
         "<li><a href=\"/healthz\">/healthz</a>: whether it is up</li>\n"
         "<li>/v1/stations, /v1/jobs, /v1/runs, /v1/events, /metrics: with a key, as "
         "<code>Authorization: Bearer KEY</code></li>\n"
         "</ul>\n"
-        "<p>On the command line: <code>flashfarm stations</code>, <code>flashfarm program FILE --chip CHIP</code>, "
+        "<p>On the command line: <code>flashfarm stations</code>, <code>flashfarm program FILE --chip "
+        "CHIP</code>, "
         "<code>flashfarm watch</code>.</p>\n"
         "</body></html>\n",
         api->version);

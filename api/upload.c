@@ -51,10 +51,9 @@ bool upload_end(struct request *request)
 {
     struct upload *upload = &request->upload;
 
-    if (!upload->error.code && close(upload->fd))
+    /* Some file systems find out only now that there is no room. */
+    if (close(upload->fd) && !upload->error.code)
         error_set_errno(&upload->error, errno, "cannot write the uploaded file");
-    else if (upload->error.code)
-        (void)close(upload->fd);
     upload->fd = -1;
     if (!upload->error.code && !upload->size)
         error_set(&upload->error, -EINVAL, "the body is empty; expected the file");

@@ -88,15 +88,21 @@ static int store_path(struct reading *reading, const struct key *key, void *obje
     return store_text(reading, key, object, value);
 }
 
-static int store_number(struct reading *reading, const struct key *key, void *object, const char *value)
+static bool read_number(const char *text, int64_t least, int64_t most, int64_t *number)
 {
     char *end;
+
+    errno = 0;
+    *number = strtoll(text, &end, 10);
+    return isdigit((unsigned char)*text) && !*end && !errno && *number >= least && *number <= most;
+}
+
+static int store_number(struct reading *reading, const struct key *key, void *object, const char *value)
+{
     int64_t number;
     int32_t narrow;
 
-    errno = 0;
-    number = strtoll(value, &end, 10);
-    if (!isdigit((unsigned char)*value) || *end || errno || number < key->least || number > key->most)
+    if (!read_number(value, key->least, key->most, &number))
         return complain(reading, reading->line, "%s is '%s'; expected a number from %" PRId64 " to %" PRId64,
                         key->name, value, key->least, key->most);
     narrow = (int32_t)number;
@@ -115,24 +121,25 @@ static int store_level(struct reading *reading, const struct key *key, void *obj
                     key->name, value);
 }
 
-static bool is_address(const char *text, bool v6)
+/* A numeric address: what the daemon listens on must not hang on a name server. */
+static bool is_endpoint(const char *text)
 {
     unsigned char bytes[sizeof(struct in6_addr)];
+    const char *colon = strrchr(text, ':');
+    bool v6 = *text == '[';
+    char host[64];
+    int64_t port;
 
-    return inet_pton(v6 ? AF_INET6 : AF_INET, text, bytes) == 1;
+    if (!colon || (v6 && colon[-1] != ']') || !read_number(colon + 1, 0, 65535, &port))
+        return false;
+    if (snprintf(host, sizeof host, "%.*s", (int)(colon - text) - 2 * v6, text + v6) >= (int)sizeof host)
+        return false;
+    return inet_pton(v6 ? AF_INET6 : AF_INET, host, bytes) == 1;
 }
 
-/* A numeric address: what the daemon listens on must not hang on a name server. */
 static int store_listen(struct reading *reading, const struct key *key, void *object, const char *value)
 {
-    char host[64] = "";
-    unsigned port = 0;
-    int end = 0;
-    bool v6 = *value == '[';
-
-    if ((v6 ? sscanf(value, "[%63[^]]]:%5u%n", host, &port, &end)
-            : sscanf(value, "%63[^:]:%5u%n", host, &port, &end)) != 2 ||
-        value[end] || port > 65535 || !is_address(host, v6))
+    if (!is_endpoint(value))
         return complain(reading, reading->line,
                         "%s is '%s'; expected an address and a port: 127.0.0.1:8470 or [::1]:8470", key->name,
                         value);

@@ -189,7 +189,7 @@ static int open_replay(struct audit *audit, struct error *error)
     if (sqlite3_open_v2("", &audit->replay, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) ||
         sqlite3_exec(audit->replay,
-                     "PRAGMA synchronous = OFF; PRAGMA cache_size = -131072; PRAGMA foreign_keys = ON; BEGIN",
+                     "PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -131072; PRAGMA foreign_keys = ON; BEGIN",
                      NULL, NULL, NULL))
         return fail(audit->replay, error, "replay");
     for (int version = 1; version <= audit->version; version++)

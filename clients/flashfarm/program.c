@@ -187,8 +187,10 @@ static int settle_quantity(struct server *server, json_t *order, struct error *e
         return 0;
     if (json_is_string(names)) {
         status = http_get(server, "/v1/stations", &body, error);
-        json_array_foreach(json_object_get(body, "items"), index, station) count +=
-            !json_is_false(json_object_get(station, "enabled"));
+        json_array_foreach(json_object_get(body, "items"), index, station)
+        {
+            count += !json_is_false(json_object_get(station, "enabled"));
+        }
         json_decref(body);
     }
     if (status == 0 && count == 0)
@@ -250,8 +252,10 @@ static int64_t count_passes(const json_t *runs)
     size_t index;
     json_t *run;
 
-    json_array_foreach(json_object_get(runs, "items"), index, run) passes +=
-        strcmp(value_text(run, "outcome"), "pass") == 0;
+    json_array_foreach(json_object_get(runs, "items"), index, run)
+    {
+        passes += strcmp(value_text(run, "outcome"), "pass") == 0;
+    }
     return passes;
 }
 
@@ -304,8 +308,11 @@ static void make_bars(struct bars *bars, const json_t *job)
     size_t index;
     json_t *name;
 
-    json_array_foreach(names, index, name) if (json_is_string(name))(void)
-        bars_of(bars, json_string_value(name));
+    json_array_foreach(names, index, name)
+    {
+        if (json_is_string(name))
+            (void)bars_of(bars, json_string_value(name));
+    }
 }
 
 static int submit_and_follow(struct server *server, const struct options *options, const json_t *order,

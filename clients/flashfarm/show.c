@@ -47,8 +47,9 @@ static int show_list(struct server *server, const struct options *options, const
         value_print_json(stdout, body);
     else
         value_print_table(stdout, json_object_get(body, "items"), list->columns, list->count, list->none);
-    if (!as_json(options) && json_is_string(json_object_get(body, "next")))
-        (void)fprintf(stderr, "these are the newest %lld; --limit N shows more\n", (long long)limit);
+    if (!as_json(options) && !options_value(options, OPTION_LIMIT) &&
+        json_is_string(json_object_get(body, "next")))
+        (void)fprintf(stderr, "there are more; these are the newest %lld (--limit N)\n", (long long)limit);
     json_decref(body);
     return EXIT_OK;
 }
@@ -455,7 +456,11 @@ int command_trace(struct server *server, const struct options *options, struct e
 
         (void)printf("unit serial %s, uid %s, %zu runs\n", serial_text, uid_text,
                      json_array_size(json_object_get(unit, "runs")));
-        json_array_foreach(json_object_get(unit, "runs"), index, run) print_run(run);
+        json_array_foreach(json_object_get(unit, "runs"), index, run)
+        {
+            print_run(run);
+        }
+
         free(serial_text);
         free(uid_text);
     }

@@ -118,7 +118,10 @@ static char *format_floor(const json_t *run)
     size_t index;
     json_t *phase;
 
-    json_array_foreach(phases, index, phase) us += value_number(phase, "us");
+    json_array_foreach(phases, index, phase)
+    {
+        us += value_number(phase, "us");
+    }
     if (floor_us <= 0 || us <= 0)
         return copy_text("-");
     return format_text("%.0f %%", 100.0 * (double)us / (double)floor_us);

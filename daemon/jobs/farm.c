@@ -280,6 +280,14 @@ static const struct station_settings *find_settings(const struct settings *setti
     return NULL;
 }
 
+void farm_review_jobs(struct farm *farm)
+{
+    LIST_EACH(node, &farm->jobs)
+    {
+        job_review(LIST_ENTRY(node, struct job, node));
+    }
+}
+
 /* A changed station is two: the old one finishes its unit and lets the port go, which the new one, finding
  * it held, waits for. */
 int farm_configure(struct farm *farm, const struct settings *settings, struct error *error)
@@ -299,6 +307,7 @@ int farm_configure(struct farm *farm, const struct settings *settings, struct er
     for (size_t i = 0; i < settings->station_count; i++)
         if (!farm_find_station(farm, settings->stations[i].name))
             add_station(farm, &settings->stations[i]);
+    farm_review_jobs(farm);
     farm_wake(farm);
     return 0;
 }
@@ -387,6 +396,7 @@ static void resume_job(struct farm *farm, const json_t *recorded)
         mark_served(job, recorded);
         list_append(&farm->jobs, &job->node);
         log_notice(&job->log, "goes on: %d of %d passed", job->passed, job->quantity);
+        job_review(job);
     } else {
         log_error(&farm->log, "job %lld cannot go on: %s", (long long)id, error.text);
         farm_record(

@@ -124,8 +124,13 @@ void job_settle(struct job *job, const struct station *station, enum outcome out
         job->failures_since_resume++;
         brake(job);
     }
-    end_if_finished(job);
     farm_wake(job->farm);
+    job_review(job);
+}
+
+void job_review(struct job *job)
+{
+    end_if_finished(job);
     job_reap(job);
 }
 

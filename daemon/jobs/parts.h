@@ -77,6 +77,8 @@ struct job *jobs_for_station(struct farm *farm, const struct station *station);
  * the job may be gone. */
 void job_claim(struct job *job, const struct station *station);
 void job_settle(struct job *job, const struct station *station, enum outcome outcome);
+/* Ends the job if it has all it needs, and then frees it. */
+void job_review(struct job *job);
 /* Frees a job that has ended and has no unit out: the record keeps it. */
 void job_reap(struct job *job);
 const struct plan *job_plan(const struct job *job, const struct protocol *protocol);
@@ -192,6 +194,8 @@ struct farm {
 void farm_record(struct farm *farm, const char *kind, json_t *body);
 /* Something may be to do for stations: wakes them all. */
 void farm_wake(struct farm *farm);
+/* Stations came, went or were disabled: a job may have nothing left to wait for. */
+void farm_review_jobs(struct farm *farm);
 /* A station's fiber has ended. */
 void farm_station_ended(struct farm *farm, struct station *station);
 /* Progress or live state changed: it is told within 200 ms. */

@@ -136,6 +136,7 @@ static void set_enabled(struct farm *farm, struct station *station, bool enabled
     fact.body = json_pack("{s:s,s:b,s:s}", "name", station->settings.name, "enabled", enabled, "by", by);
     store_append(farm->options.store, &fact, 1, done, context);
     station_wake(station);
+    farm_review_jobs(farm);
 }
 
 void farm_station_command(struct farm *farm, const char *name, enum station_command command, const char *by,

@@ -188,6 +188,9 @@ static bool record_outcome(struct running *running, const struct report *report)
             break;
         log_error(&running->station->log, "run %lld: the outcome cannot be recorded: %s",
                   (long long)running->id, error.text);
+        /* Room may come back; a fact that the schema refuses never gets better. */
+        if (status != -ENOSPC && status != -EIO)
+            break;
         station_set_state(running->station, STATE_RECORDING, error.text);
         if (fiber_sleep_until(farm->options.fibers, farm->options.clock,
                               clock_monotonic_us(farm->options.clock) + RECORD_RETRY_US) < 0)

@@ -82,7 +82,7 @@ static int64_t wire_us(const struct session *session, size_t bytes)
 
 static bool lists(struct session *session, enum opcode opcode)
 {
-    return memchr(state_of(session)->opcodes, opcode, state_of(session)->opcode_count) != NULL;
+    return memchr(state_of(session)->opcodes, (int)opcode, state_of(session)->opcode_count) != NULL;
 }
 
 static uint8_t xor_of(const uint8_t *bytes, size_t size)

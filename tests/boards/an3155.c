@@ -4,7 +4,6 @@
 
 #include "common.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +85,17 @@ bool rom_checksum_good(const struct rom *rom)
     for (size_t i = 0; i < rom->have; i++)
         sum ^= rom->group[i];
     return !sum;
+}
+
+uint32_t rom_big_endian(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+bool rom_take_address(struct rom *rom)
+{
+    rom->address = rom_big_endian(rom->group);
+    return rom_checksum_good(rom);
 }
 
 static uint32_t max_baud(const struct rom *rom)

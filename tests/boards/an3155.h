@@ -54,8 +54,11 @@ void rom_spend(struct rom *rom, uint64_t ns); /* works on something and hears no
 bool rom_restart(struct rom *rom);            /* system reset; BOOT0 is still high */
 
 bool rom_checksum_good(const struct rom *rom); /* XOR over the group is 0 */
+uint32_t rom_big_endian(const uint8_t *bytes);
+bool rom_take_address(struct rom *rom); /* from the group; false when its checksum is wrong */
 
 /* A complete opcode and complement are in the group. */
 bool rom_command(struct rom *rom);
+bool rom_get_checksum(struct rom *rom);
 
 #endif

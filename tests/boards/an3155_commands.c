@@ -10,11 +10,6 @@
 /* Writing one byte here tells an F2 or F4 its supply range, and so how many bits it may program at once. */
 #define SUPPLY_ADDRESS 0xFFFF0000U
 
-static uint32_t big_endian(const uint8_t *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
 static struct fault *fault(struct rom *rom, enum fault_kind kind)
 {
     return &rom->board->faults[kind];
@@ -70,12 +65,6 @@ static bool get_id(struct rom *rom)
     return rom_idle(rom);
 }
 
-static bool take_address(struct rom *rom)
-{
-    rom->address = big_endian(rom->group);
-    return rom_checksum_good(rom);
-}
-
 /* 3.4. Some ROMs answer wrongly to short reads of the UID area; here they refuse what is not on a block. */
 static bool read_count(struct rom *rom)
 {
@@ -94,7 +83,7 @@ static bool read_count(struct rom *rom)
 
 static bool read_address(struct rom *rom)
 {
-    if (!take_address(rom) || memory_area(&rom->memory, rom->address, 1) == AREA_NONE)
+    if (!rom_take_address(rom) || memory_area(&rom->memory, rom->address, 1) == AREA_NONE)
         return false;
     rom_ack(rom);
     return rom_group(rom, 2, read_count);
@@ -109,9 +98,9 @@ static bool read_memory(struct rom *rom)
 /* 3.5 */
 static bool go_address(struct rom *rom)
 {
-    enum area area = memory_area(&rom->memory, big_endian(rom->group), 8);
+    enum area area = memory_area(&rom->memory, rom_big_endian(rom->group), 8);
 
-    if (!take_address(rom) || (area != AREA_FLASH && area != AREA_RAM && area != AREA_SYSTEM))
+    if (!rom_take_address(rom) || (area != AREA_FLASH && area != AREA_RAM && area != AREA_SYSTEM))
         return false;
     rom_ack(rom);
     rom->phase = ROM_RUNNING;
@@ -235,7 +224,7 @@ static bool is_writable(const struct rom *rom)
 
 static bool write_address(struct rom *rom)
 {
-    if (!take_address(rom) || !is_writable(rom))
+    if (!rom_take_address(rom) || !is_writable(rom))
         return false;
     rom_ack(rom);
     return rom_group(rom, 1, write_count);
@@ -396,69 +385,6 @@ static bool readout_unprotect(struct rom *rom)
     return rom_restart(rom);
 }
 
-/* The CRC unit of the chip: words, most significant bit first, no reflection, no final inversion. */
-static uint32_t crc(const struct rom *rom, uint32_t value)
-{
-    for (uint32_t word = 0; word < rom->crc_words; word++) {
-        for (unsigned byte = 4; byte--;)
-            value ^= (uint32_t)memory_get(&rom->memory, rom->address + 4 * word + byte) << (8 * byte);
-        for (unsigned bit = 0; bit < 32; bit++)
-            value = value & 0x80000000U ? value << 1 ^ rom->crc_polynomial : value << 1;
-    }
-    return value;
-}
-
-/* Get Checksum: address, size in words, polynomial, initial value; each with XOR and ACK. */
-static bool checksum_initial(struct rom *rom)
-{
-    uint32_t value;
-
-    if (!rom_checksum_good(rom))
-        return false;
-    rom_ack(rom);
-    value = crc(rom, big_endian(rom->group));
-    rom_spend(rom, board_flash_ns(rom->board, rom->crc_words * 250ULL));
-    uint8_t answer[6] = {ROM_ACK, (uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
-                         (uint8_t)value};
-
-    answer[5] = answer[1] ^ answer[2] ^ answer[3] ^ answer[4];
-    rom_send(rom, answer, sizeof answer);
-    return rom_idle(rom);
-}
-
-static bool checksum_polynomial(struct rom *rom)
-{
-    rom->crc_polynomial = big_endian(rom->group);
-    if (!rom_checksum_good(rom))
-        return false;
-    rom_ack(rom);
-    return rom_group(rom, 5, checksum_initial);
-}
-
-static bool checksum_size(struct rom *rom)
-{
-    rom->crc_words = big_endian(rom->group);
-    if (!rom_checksum_good(rom) || !rom->crc_words || rom->crc_words > 0x3FFFFFFF ||
-        memory_area(&rom->memory, rom->address, 4 * rom->crc_words) == AREA_NONE)
-        return false;
-    rom_ack(rom);
-    return rom_group(rom, 5, checksum_polynomial);
-}
-
-static bool checksum_address(struct rom *rom)
-{
-    if (!take_address(rom) || rom->address % 4 || memory_area(&rom->memory, rom->address, 4) == AREA_NONE)
-        return false;
-    rom_ack(rom);
-    return rom_group(rom, 5, checksum_size);
-}
-
-static bool checksum(struct rom *rom)
-{
-    rom_ack(rom);
-    return rom_group(rom, 5, checksum_address);
-}
-
 struct command {
     uint8_t opcode;
     bool locked_too; /* also under readout protection */
@@ -478,7 +404,7 @@ static const struct command commands[] = {
     {.opcode = 0x73, .start = write_unprotect},
     {.opcode = 0x82, .start = readout_protect},
     {.opcode = 0x92, .locked_too = true, .start = readout_unprotect},
-    {.opcode = 0xA1, .start = checksum},
+    {.opcode = 0xA1, .start = rom_get_checksum},
 };
 
 static bool has(const struct rom *rom, uint8_t opcode)

@@ -137,16 +137,20 @@ static void say(int fd, const char *text)
     (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
 }
 
+/* In one piece: many small ones would not fit the socket. */
 static void list(const struct farm *farm, int fd)
 {
-    say(fd, "ok");
-    for (size_t i = 0; i < farm->count; i++) {
-        char entry[64];
+    enum { ENTRY_MAX_BYTES = 64 };
+    size_t room = (farm->count + 1) * ENTRY_MAX_BYTES, used = 2;
+    char *text = sim_allocate(room, 1);
 
-        (void)snprintf(entry, sizeof entry, " %s:%s", farm->boards[i]->name, phase(farm->boards[i]));
-        say(fd, entry);
-    }
-    say(fd, "\n");
+    memcpy(text, "ok", used);
+    for (size_t i = 0; i < farm->count; i++)
+        used += (size_t)snprintf(text + used, room - used, " %s:%s", farm->boards[i]->name,
+                                 phase(farm->boards[i]));
+    (void)snprintf(text + used, room - used, "\n");
+    say(fd, text);
+    free(text);
 }
 
 /* Finds board and argument, runs the command; what is wrong goes into the reply. */

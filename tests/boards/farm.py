@@ -29,6 +29,7 @@ class Farm:
         if not line.startswith("ready "):
             raise SystemExit(f"flashfarm-sim did not get ready: {line!r}")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(READY_TIMEOUT_S)
         self.socket.connect(os.path.join(self.dir, "control"))
         self.replies = self.socket.makefile("r")
         self.lock = threading.Lock()

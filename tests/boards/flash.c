@@ -138,7 +138,7 @@ static bool any_write_protected(const struct memory *memory)
 /* With any page write-protected the controller refuses a mass erase as a whole. */
 uint64_t flash_erase_bank(struct memory *memory, unsigned bank)
 {
-    uint32_t bytes = chip_flash_bytes(memory->chip) / memory->chip->banks;
+    size_t bytes = chip_flash_bytes(memory->chip) / memory->chip->banks;
 
     if (!any_write_protected(memory))
         memset(memory->flash + bank * bytes, 0, bytes);

@@ -111,7 +111,8 @@ void farm_station_command(struct farm *farm, const char *name, enum station_comm
 
 void farm_station_identify(struct farm *farm, const char *name, farm_answer *answer, void *context)
 {
-    answer_with(farm->fake, strcmp(name, "A1") ? NULL : json_pack("{s:i}", "chip_id", 0x410), answer, context);
+    answer_with(farm->fake, strcmp(name, "A1") ? NULL : json_pack("{s:i}", "chip_id", 0x410), answer,
+                context);
 }
 
 void farm_ports(struct farm *farm, farm_answer *answer, void *context)
@@ -187,8 +188,8 @@ void farm_job_command(struct farm *farm, int64_t id, enum job_command command, c
     static const char *const states[] = {"cancelled", "held", "running"};
 
     (void)by;
-    answer_with(farm->fake, id == 7 ? json_pack("{s:i, s:s}", "id", 7, "state", states[command]) : NULL, answer,
-                context);
+    answer_with(farm->fake, id == 7 ? json_pack("{s:i, s:s}", "id", 7, "state", states[command]) : NULL,
+                answer, context);
 }
 
 struct farm_statistics farm_statistics(const struct farm *farm)
@@ -299,7 +300,8 @@ const char *store_head_hash(const struct store *store)
 struct store_statistics store_statistics(const struct store *store)
 {
     (void)store;
-    return (struct store_statistics){.records = 5, .commits = 4, .commit_us_sum = 2500000, .commit_us_max = 900};
+    return (struct store_statistics){
+        .records = 5, .commits = 4, .commit_us_sum = 2500000, .commit_us_max = 900};
 }
 
 /* --- putting it together -------------------------------------------------------------------------------- */
@@ -363,8 +365,9 @@ void fake_stop(struct fake *fake)
 static json_t *record(struct fake *fake, const char *kind, json_t *body)
 {
     char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
-    json_t *made = json_pack("{s:I, s:s, s:o, s:s}", "sequence", (json_int_t)json_array_size(fake->ledger) + 1,
-                             "kind", kind, "body", body, "canonical", text);
+    json_t *made =
+        json_pack("{s:I, s:s, s:o, s:s}", "sequence", (json_int_t)json_array_size(fake->ledger) + 1, "kind",
+                  kind, "body", body, "canonical", text);
 
     free(text);
     (void)json_array_append_new(fake->ledger, made);
@@ -415,7 +418,8 @@ int client_open(const struct fake *fake)
     return fd;
 }
 
-/* One turn of the loop; sleeps a little when nothing was to do, since the client has no handle on the loop. */
+/* One turn of the loop; sleeps a little when nothing was to do, since the client has no handle on the loop.
+ */
 static void turn(struct fake *fake, int fd)
 {
     struct pollfd wait = {.fd = fd, .events = POLLIN};

@@ -27,15 +27,15 @@ struct fake {
     struct log_output log;
     char directory[64]; /* of uploads */
     json_t *ledger, *runs, *station;
-    struct error refusal;  /* code not 0: every answer is this */
-    bool at_once;          /* answer before returning */
-    bool mute;             /* never answer, until it is false again */
-    int owed;              /* answers under way */
-    int ledger_queries;    /* asked so far */
-    int stops;             /* calls of api_stop()'s done */
-    bool repeated;         /* the next job is a repetition */
+    struct error refusal; /* code not 0: every answer is this */
+    bool at_once;         /* answer before returning */
+    bool mute;            /* never answer, until it is false again */
+    int owed;             /* answers under way */
+    int ledger_queries;   /* asked so far */
+    int stops;            /* calls of api_stop()'s done */
+    bool repeated;        /* the next job is a repetition */
     char by[32], key[300], upload_name[300];
-    char uploaded[128];    /* what the last upload held */
+    char uploaded[128]; /* what the last upload held */
     int64_t uploaded_size;
     bool has_base;
     uint32_t base;
@@ -60,16 +60,16 @@ void fake_add_run(struct fake *fake, json_t *run);
 /* Connects; the socket does not block. */
 int client_open(const struct fake *fake);
 void client_send(struct fake *fake, int fd, const char *text, size_t size);
-/* Runs the loop until `want` is in what was received since the buffer's start, the connection is closed, or two
- * seconds have passed. Returns the number of bytes in `buffer`, which is kept terminated. */
+/* Runs the loop until `want` is in what was received since the buffer's start, the connection is closed, or
+ * two seconds have passed. Returns the number of bytes in `buffer`, which is kept terminated. */
 size_t client_receive(struct fake *fake, int fd, char *buffer, size_t size, const char *want);
 /* Runs the loop for a while. */
 void client_idle(struct fake *fake, int ms);
 /* True when the other side has closed. */
 bool client_closed(struct fake *fake, int fd);
 
-/* One request on a connection of its own; `head` is request line and headers with CRLF each. Returns the whole
- * answer, which the caller frees. */
+/* One request on a connection of its own; `head` is request line and headers with CRLF each. Returns the
+ * whole answer, which the caller frees. */
 char *fake_ask(struct fake *fake, const char *head, const char *body);
 /* As above with the usual headers: "GET /v1/chips". */
 char *fake_get(struct fake *fake, const char *request);

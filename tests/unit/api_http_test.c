@@ -142,18 +142,19 @@ static void test_jobs(void)
     CHECK_TEXT(fake.key, "");
     fake.repeated = true;
     expect_raw(&fake,
-               "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Content-Length: 2\r\nIdempotency-Key: order 12\r\n", "{}",
-               202, "Idempotent-Replayed: true\r\n");
+               "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Content-Length: 2\r\nIdempotency-Key: order 12\r\n",
+               "{}", 202, "Idempotent-Replayed: true\r\n");
     CHECK_TEXT(fake.key, "order 12");
-    expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Content-Length: 2\r\nIdempotency-Key: \r\n", "{}", 400,
-               "has 0 characters");
+    expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Content-Length: 2\r\nIdempotency-Key: \r\n",
+               "{}", 400, "has 0 characters");
     expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Content-Length: 9\r\n", "{\n\"a\": x}", 400,
                "\"line\":2,\"column\":");
-    expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Content-Length: 2\r\n", "[]", 400, "not a JSON object");
-    expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Content-Length: 15\r\n", "{\"a\":1, \"a\": 2}", 400,
-               "duplicate");
-    expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH "Content-Type: text/plain\r\nContent-Length: 2\r\n", "{}",
-               415, "expected application/json");
+    expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Content-Length: 2\r\n", "[]", 400,
+               "not a JSON object");
+    expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Content-Length: 15\r\n", "{\"a\":1, \"a\": 2}",
+               400, "duplicate");
+    expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH "Content-Type: text/plain\r\nContent-Length: 2\r\n",
+               "{}", 415, "expected application/json");
     expect_raw(&fake, head, "", 415, "expected application/json");
     expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Content-Length: 1048577\r\n", "{", 413,
                "problem:too-large");
@@ -186,8 +187,8 @@ static void test_uploads(void)
     struct fake fake;
 
     begin(&fake);
-    expect_raw(&fake, "POST /v1/images?name=fw.hex HTTP/1.1\r\n" AUTH "Content-Length: 11\r\n", ":00000001FF", 201,
-               "Location: /v1/images/00112233");
+    expect_raw(&fake, "POST /v1/images?name=fw.hex HTTP/1.1\r\n" AUTH "Content-Length: 11\r\n", ":00000001FF",
+               201, "Location: /v1/images/00112233");
     CHECK_TEXT(fake.upload_name, "fw.hex");
     CHECK_TEXT(fake.uploaded, ":00000001FF");
     CHECK_TEXT(fake.by, "tester");
@@ -197,7 +198,8 @@ static void test_uploads(void)
                "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", 200, "{\"id\":\"0011");
     CHECK_TEXT(fake.uploaded, "abc");
     CHECK(fake.has_base && fake.base == 0x08000000);
-    expect_raw(&fake, "POST /v1/images HTTP/1.1\r\n" AUTH "Content-Length: 0\r\n", "", 422, "the body is empty");
+    expect_raw(&fake, "POST /v1/images HTTP/1.1\r\n" AUTH "Content-Length: 0\r\n", "", 422,
+               "the body is empty");
     expect_raw(&fake, "POST /v1/images?address=08x HTTP/1.1\r\n" AUTH "Content-Length: 1\r\n", "x", 400,
                "address is '08x'");
     expect_raw(&fake, "POST /v1/images HTTP/1.1\r\n" AUTH "Content-Length: 67108865\r\n", "x", 413,
@@ -213,7 +215,8 @@ static void test_large_upload(void)
 
     begin(&fake);
     memset(body, 'z', size);
-    expect_raw(&fake, "POST /v1/images HTTP/1.1\r\n" AUTH "Content-Length: 3145728\r\n", body, 201, "Location");
+    expect_raw(&fake, "POST /v1/images HTTP/1.1\r\n" AUTH "Content-Length: 3145728\r\n", body, 201,
+               "Location");
     CHECK(fake.uploaded_size == (int64_t)size);
     free(body);
     fake_stop(&fake);
@@ -279,12 +282,12 @@ static void test_keys(void)
                "WWW-Authenticate: Bearer realm=\"flashfarm\"\r\n");
     expect_raw(&fake, "GET /v1/chips HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\n", "", 401,
                "error=\"invalid_token\"");
-    expect_raw(&fake, "GET /v1/chips HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " FAKE_KEY "x\r\n", "", 401,
-               "problem:unauthorized");
-    expect_raw(&fake, "GET /v1/chips HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic " FAKE_KEY "\r\n", "", 401,
-               "problem:unauthorized");
-    expect_raw(&fake, "GET /v1/chips HTTP/1.1\r\nHost: localhost\r\nauthorization: bearer " FAKE_KEY "\r\n", "", 200,
-               "stm32");
+    expect_raw(&fake, "GET /v1/chips HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " FAKE_KEY "x\r\n",
+               "", 401, "problem:unauthorized");
+    expect_raw(&fake, "GET /v1/chips HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic " FAKE_KEY "\r\n",
+               "", 401, "problem:unauthorized");
+    expect_raw(&fake, "GET /v1/chips HTTP/1.1\r\nHost: localhost\r\nauthorization: bearer " FAKE_KEY "\r\n",
+               "", 200, "stm32");
     expect_raw(&fake, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n", "", 200, "ok");
     expect_raw(&fake, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n", "", 401, "problem");
     fake_stop(&fake);
@@ -305,7 +308,8 @@ static void test_hosts(void)
     expect_raw(&fake, "GET /v1/chips HTTP/1.1\r\nHost: [::1]:8470\r\n" KEY, "", 200, "stm32");
     expect_raw(&fake, "GET /v1/chips HTTP/1.1\r\nHost: FARM.example\r\n" KEY, "", 200, "stm32");
     expect_raw(&fake, "GET /healthz HTTP/1.1\r\nHost: evil.example\r\n", "", 421, "problem:misdirected");
-    expect_raw(&fake, "GET /healthz HTTP/1.1\r\nHost: localhost.evil.example\r\n", "", 421, "problem:misdirected");
+    expect_raw(&fake, "GET /healthz HTTP/1.1\r\nHost: localhost.evil.example\r\n", "", 421,
+               "problem:misdirected");
     expect_raw(&fake, "GET /healthz HTTP/1.1\r\n", "", 400, "");
     fake_stop(&fake);
 }
@@ -386,6 +390,7 @@ static void test_parameters(void)
     expect(&fake, "GET /v1/runs?cursor=nonsense&format=csv", 400, "this is no cursor");
     expect(&fake, "GET /v1/runs?outcome=passed", 400, "outcome is 'passed'");
     expect(&fake, "GET /v1/runs?job=x", 400, "job is 'x'");
+    expect(&fake, "GET /v1/jobs?state=open", 400, "state is 'open'");
     expect(&fake, "GET /v1/runs?format=xml", 400, "format is 'xml'");
     expect(&fake, "GET /v1/runs?serial=a%20b+c", 200, "{\"items\":[]");
     expect(&fake, "GET /v1/ledger?from=0", 400, "from is '0'");
@@ -455,7 +460,8 @@ static void test_metrics(void)
     expect(&fake, "GET /metrics", 200, "\nflashfarm_failures_total{station=\"A1\",class=\"no-contact\"} 3\n");
     expect(&fake, "GET /metrics", 200, "\nflashfarm_commit_seconds_sum 2.500000\n");
     expect(&fake, "GET /metrics", 200, "\nflashfarm_http_requests_total{code=\"404\"} 1\n");
-    expect(&fake, "GET /metrics", 200, "_bucket{le=\"0.000100\"} 1\nflashfarm_loop_lag_seconds_bucket{le=\"0.000500\"} 2\n");
+    expect(&fake, "GET /metrics", 200,
+           "_bucket{le=\"0.000100\"} 1\nflashfarm_loop_lag_seconds_bucket{le=\"0.000500\"} 2\n");
     expect(&fake, "GET /metrics", 200, "{le=\"+Inf\"} 3\nflashfarm_loop_lag_seconds_sum 1.000200\n");
     fake_stop(&fake);
 }
@@ -464,7 +470,7 @@ static void test_keep_alive(void)
 {
     static const char text[] = "GET /v1/chips HTTP/1.1\r\n" AUTH "\r\nGET /v1/none HTTP/1.1\r\n" AUTH
                                "\r\nGET /v1/jobs/7 HTTP/1.1\r\n" AUTH "\r\n";
-    char buffer[8192] = "";
+    char buffer[4096] = "";
     struct fake fake;
     int fd;
 
@@ -472,7 +478,8 @@ static void test_keep_alive(void)
     fd = client_open(&fake);
     client_send(&fake, fd, text, sizeof text - 1);
     (void)client_receive(&fake, fd, buffer, sizeof buffer, "in_flight");
-    CHECK(strstr(buffer, "stm32f103xb") && strstr(buffer, "problem:not-found") && strstr(buffer, "in_flight"));
+    CHECK(strstr(buffer, "stm32f103xb") && strstr(buffer, "problem:not-found") &&
+          strstr(buffer, "in_flight"));
     (void)close(fd);
     fake_stop(&fake);
 }

@@ -119,7 +119,8 @@ static int framed(const char *first, const char *second, int64_t *length)
 
     for (int i = 0; i < 2; i++)
         if (values[i])
-            framing_add(&framing, strcmp(values[i], "chunked") ? "content-LENGTH" : "Transfer-encoding", values[i]);
+            framing_add(&framing, strcmp(values[i], "chunked") ? "content-LENGTH" : "Transfer-encoding",
+                        values[i]);
     framing_add(&framing, "Content-Type", "text/plain");
     *length = framing.length;
     return framing_check(&framing, &error);
@@ -156,7 +157,8 @@ static void test_numbers(void)
     CHECK(parse_address("134217728", &address) && address == 0x08000000);
     CHECK(parse_address("0XFFFFFFFF", &address) && address == UINT32_MAX);
     CHECK(!parse_address("0x100000000", &address) && !parse_address("0x", &address));
-    CHECK(!parse_address("08000000h", &address) && !parse_address("-1", &address) && !parse_address("", &address));
+    CHECK(!parse_address("08000000h", &address) && !parse_address("-1", &address) &&
+          !parse_address("", &address));
     CHECK(!parse_address("0x-1", &address) && !parse_address("0x 1", &address));
 }
 
@@ -187,7 +189,8 @@ static void test_hosts(void)
 static void test_headers(void)
 {
     CHECK_TEXT(parse_bearer("Bearer  abc"), "abc");
-    CHECK(parse_bearer("Bearer") == NULL && parse_bearer("Bearer ") == NULL && parse_bearer("Basic abc") == NULL);
+    CHECK(parse_bearer("Bearer") == NULL && parse_bearer("Bearer ") == NULL &&
+          parse_bearer("Basic abc") == NULL);
     CHECK(media_type_is("application/json", "application/json"));
     CHECK(media_type_is("Application/JSON ; charset=utf-8", "application/json"));
     CHECK(!media_type_is("application/jsonp", "application/json") && !media_type_is("", "application/json"));
@@ -195,7 +198,8 @@ static void test_headers(void)
     CHECK(!accepts_csv("*/*") && !accepts_csv("") && !accepts_csv("text/csv;q=0"));
     CHECK(!accepts_csv("text/csv;q=0.5, application/json") && !accepts_csv("text/csv, application/json"));
     CHECK(accepts_csv("application/json;q=0.5, text/csv"));
-    CHECK(etag_matches("\"a\"", "\"a\"") && etag_matches("\"b\", W/\"a\"", "\"a\"") && etag_matches("*", "\"a\""));
+    CHECK(etag_matches("\"a\"", "\"a\"") && etag_matches("\"b\", W/\"a\"", "\"a\"") &&
+          etag_matches("*", "\"a\""));
     CHECK(!etag_matches("\"ab\"", "\"a\"") && !etag_matches("", "\"a\"") && !etag_matches("a", "\"a\""));
 }
 
@@ -262,9 +266,11 @@ static void test_listen(void)
 }
 
 static const struct test tests[] = {
-    {"target", test_target},   {"long target", test_long_target}, {"parameters", test_parameters},
-    {"framing", test_framing}, {"numbers", test_numbers},         {"hosts", test_hosts},
-    {"headers", test_headers}, {"json", test_json},               {"listen", test_listen},
+    {"target", test_target},         {"long target", test_long_target},
+    {"parameters", test_parameters}, {"framing", test_framing},
+    {"numbers", test_numbers},       {"hosts", test_hosts},
+    {"headers", test_headers},       {"json", test_json},
+    {"listen", test_listen},
 };
 
 TEST_MAIN(tests)

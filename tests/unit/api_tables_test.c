@@ -23,7 +23,8 @@ static const struct route table[] = {
     {.method = "GET", .path = "/", .handler = handler_a},
 };
 
-static void routed(const char *method, const char *address, const char *path, const char *part, const char *allow)
+static void routed(const char *method, const char *address, const char *path, const char *part,
+                   const char *allow)
 {
     struct error error = ERROR_NONE;
     struct route_match match;
@@ -61,7 +62,8 @@ static void test_table(void)
         struct route_match match;
         struct target target;
 
-        CHECK(route->handler && route->path[0] == '/' && (!strcmp(route->method, "GET") || !strcmp(route->method, "POST")));
+        CHECK(route->handler && route->path[0] == '/' &&
+              (!strcmp(route->method, "GET") || !strcmp(route->method, "POST")));
         CHECK(route->body == BODY_NONE || !strcmp(route->method, "POST"));
         for (size_t k = 0; k < i; k++)
             CHECK(strcmp(route->method, api_routes[k].method) || strcmp(route->path, api_routes[k].path));

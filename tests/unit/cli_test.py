@@ -506,7 +506,11 @@ class Queries(Case):
     def test_limit(self):
         done = self.run_cli("runs", "--limit", "3")
         self.assertEqual(len(done.stdout.splitlines()), 4)
-        self.assertIn("newest 3", done.stderr)
+        self.assertEqual(done.stderr, "")
+        self.assertNotIn("more", self.run_cli("runs").stderr)
+        limits = [urllib.parse.parse_qs(path.partition("?")[2])["limit"]
+                                     for _, path, _, _ in self.farm.requests]
+        self.assertEqual(limits[:2], [["3"], ["1"]])  # two pages of the fake for three runs
         self.assertEqual(len(self.run_cli("runs", "--limit", "0").stdout.splitlines()), 7)
 
     def test_filters(self):

@@ -131,6 +131,10 @@ static void test_daemon_values(void)
             ":2: listen is '127.0.0.1:65536'; expected an address and a port: 127.0.0.1:8470 or [::1]:8470");
     refuses("[daemon]\nlisten = 127.0.0.1:80x\n",
             ":2: listen is '127.0.0.1:80x'; expected an address and a port: 127.0.0.1:8470 or [::1]:8470");
+    refuses("[daemon]\nlisten = [:80\n",
+            ":2: listen is '[:80'; expected an address and a port: 127.0.0.1:8470 or [::1]:8470");
+    refuses("[daemon]\nlisten = ]:80\n",
+            ":2: listen is ']:80'; expected an address and a port: 127.0.0.1:8470 or [::1]:8470");
     refuses("[daemon]\nlisten = [::1]\n",
             ":2: listen is '[::1]'; expected an address and a port: 127.0.0.1:8470 or [::1]:8470");
     refuses("[daemon]\n\nstate = var\n", ":3: state is 'var'; expected an absolute path");

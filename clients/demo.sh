@@ -1,0 +1,131 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Shows flashfarm on a bare Debian 12: builds it, starts 16 simulated boards and the daemon, programs the gang with
+# a real firmware file, and stays so that you can look around. Nothing is installed but Debian packages, and nothing
+# is left running.
+#
+#     sh clients/demo.sh            paced: bytes take their time on the wire, flash takes datasheet times
+#     sh clients/demo.sh --quick    as fast as this machine goes, and stops by itself
+#
+# FLASHFARM_BUILD names another build directory.
+set -eu
+
+boards=16
+chip=stm32f103xb
+firmware=/usr/share/firmware-microbit-micropython/firmware.hex
+firmware_bytes=0x18000
+
+case ${1-} in
+'') quick=false ;;
+--quick) quick=true ;;
+*)
+    echo "usage: sh clients/demo.sh [--quick]" >&2
+    exit 2
+    ;;
+esac
+
+source=$(cd "$(dirname "$0")/.." && pwd)
+key=$(printf %s "$source" | cksum | cut -d ' ' -f 1)
+build=${FLASHFARM_BUILD:-${XDG_CACHE_HOME:-$HOME/.cache}/flashfarm/demo-$key}
+scratch=
+sim_pid=
+daemon_pid=
+
+say() {
+    printf '\n== %s\n' "$*"
+}
+
+# Ends what was started, by its own id. The logs stay when something went wrong.
+clean_up() {
+    status=$?
+    trap - EXIT INT TERM
+    for pid in $daemon_pid $sim_pid; do
+        if kill -0 "$pid" 2>/dev/null; then
+            kill "$pid"
+            wait "$pid" || echo "demo: process $pid ended with $?" >&2
+        fi
+    done
+    if [ -n "$scratch" ] && [ "$status" != 0 ]; then
+        echo "demo: failed; logs are in $scratch" >&2
+    elif [ -n "$scratch" ]; then
+        rm -rf "$scratch"
+    fi
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# wait_for FILE TEXT PID: until the file of a process that lives has the text.
+wait_for() {
+    tries=0
+    until grep -q "$2" "$1" 2>/dev/null; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 300 ] || ! kill -0 "$3" 2>/dev/null; then
+            cat "$1" >&2
+            echo "demo: '$2' did not appear in $1" >&2
+            exit 1
+        fi
+        sleep 0.1
+    done
+}
+
+. "$source/tests/packages.sh"
+# shellcheck disable=SC2086
+need_packages $packages_build $packages_demo
+
+say "building in $build"
+mkdir -p "$build"
+if ! { cmake -S "$source" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo &&
+    ninja -C "$build" flashfarmd flashfarm flashfarm-sim; } >"$build/demo.log" 2>&1; then
+    tail -n 40 "$build/demo.log" >&2
+    exit 1
+fi
+PATH=$build/clients:$PATH
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/flashfarm-demo-XXXXXX")
+say "starting $boards simulated boards ($chip) and the daemon in $scratch"
+pace=
+$quick || pace=--pace
+# In sessions of their own: Ctrl-C is for the command line, which tells the daemon.
+setsid "$build/tests/boards/flashfarm-sim" --boards "$chip=$boards" --dir "$scratch/boards" --listen 127.0.0.1:0 \
+    --with-parent $pace >"$scratch/sim.log" 2>&1 </dev/null &
+sim_pid=$!
+wait_for "$scratch/sim.log" '^ready' "$sim_pid"
+setsid "$build/daemon/flashfarmd" --config "$scratch/boards/flashfarm.conf" >"$scratch/daemon.log" 2>&1 </dev/null &
+daemon_pid=$!
+wait_for "$scratch/daemon.log" ' serves ' "$daemon_pid"
+FLASHFARM_SERVER=$(sed -n 's/.* serves .* at \(http:[^ ]*\).*/\1/p' "$scratch/daemon.log" | head -n 1)
+FLASHFARM_KEY_FILE=$scratch/boards/state/key
+export FLASHFARM_SERVER FLASHFARM_KEY_FILE
+echo "$FLASHFARM_SERVER"
+
+# Debian ships no firmware that is linked for an STM32. This is the micro:bit's MicroPython, linked for address 0:
+# its first 96 KiB are moved to where an STM32F103 has its flash. A board would not start it; programming it is real.
+say "firmware: the first $((firmware_bytes / 1024)) KiB of $firmware, moved to 0x08000000"
+srec_cat "$firmware" -intel -crop 0 "$firmware_bytes" -offset 0x08000000 -o "$scratch/micropython-at-08000000.hex" -intel
+
+say "flashfarm program micropython-at-08000000.hex --chip $chip --stations all --work-order DEMO-1"
+flashfarm program "$scratch/micropython-at-08000000.hex" --chip "$chip" --stations all --work-order DEMO-1
+
+uid=$(flashfarm runs --limit 1 | awk 'NR == 2 { print $6 }')
+say "flashfarm trace $uid"
+flashfarm trace "$uid"
+
+cp "$scratch/boards/state/flashfarm.db" "$scratch/copy.db"
+[ ! -e "$scratch/boards/state/flashfarm.db-wal" ] || cp "$scratch/boards/state/flashfarm.db-wal" "$scratch/copy.db-wal"
+say "flashfarm audit verify (a copy of the record, without the daemon)"
+flashfarm audit verify "$scratch/copy.db"
+
+say "the API is at $FLASHFARM_SERVER"
+echo "  export FLASHFARM_SERVER=$FLASHFARM_SERVER FLASHFARM_KEY_FILE=$FLASHFARM_KEY_FILE"
+echo "  $build/clients/flashfarm stations"
+echo "  curl -H \"Authorization: Bearer \$(cat \$FLASHFARM_KEY_FILE)\" $FLASHFARM_SERVER/v1/runs"
+$quick && exit 0
+
+echo
+echo "Ctrl-C ends the demonstration."
+trap 'exit 0' INT TERM
+wait "$daemon_pid"
+echo "demo: the daemon ended by itself" >&2
+exit 1

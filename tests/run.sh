@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing, builds, and runs every test: under the address and undefined-behaviour sanitizers, under
+# the thread sanitizer, with clang and its fuzzers, and last as plain debug build, with the linters and the
+# package; that last run prints the count. Stops at the first stage that fails.
+#
+#     sh tests/run.sh [STAGE...]      of: asan tsan fuzz valgrind debug
+set -eu
+
+cd "$(dirname "$0")/.."
+. tests/packages.sh
+cores=$(nproc)
+
+# What takes long or measures time says nothing more under a sanitizer.
+slow='lint|package|demo|slow|bench|tsan-only'
+
+build() {
+    cmake --preset "$1" >/dev/null
+    cmake --build --preset "$1" >"build/$1/build.log" 2>&1 || {
+        tail -n 60 "build/$1/build.log"
+        return 1
+    }
+}
+
+run_asan() {
+    build asan
+    ctest --preset asan -j "$cores" -LE "$slow"
+}
+
+run_tsan() {
+    build tsan
+    ctest --preset tsan -j "$cores"
+}
+
+# clang's warnings are errors here, and the fuzzers are those of libFuzzer.
+run_fuzz() {
+    build fuzz
+    ctest --preset fuzz -j "$cores"
+}
+
+run_valgrind() {
+    build debug
+    for test in build/debug/tests/unit/*_test; do
+        echo "valgrind $test"
+        valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
+            "$test" >build/debug/valgrind.log 2>&1 || {
+            cat build/debug/valgrind.log
+            return 1
+        }
+    done
+}
+
+run_debug() {
+    build debug
+    ctest --preset debug -j "$cores" -LE 'slow|bench'
+}
+
+# shellcheck disable=SC2086
+need_packages $packages_build $packages_demo $packages_test
+[ $# -gt 0 ] || set -- asan tsan fuzz valgrind debug
+for stage in "$@"; do
+    started=$(date +%s)
+    printf '\n== %s\n' "$stage"
+    "run_$stage"
+    printf '== %s: %s s\n' "$stage" $(($(date +%s) - started))
+done
