@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WAKE_SLICE        64 /* clients served in one turn of the loop, which must stay short */
+#define WAKE_SLICE        16 /* clients served in one turn of the loop, which must stay short */
 #define PROGRESS_DELAY_MS 40 /* progress of many stations goes out together */
 #define REPLAY_RECORDS    200
 #define REPLAYS_AT_ONCE   4

@@ -206,7 +206,6 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 static void on_soon(uv_idle_t *soon)
 {
-    (void)uv_idle_stop(soon);
     http_pump(soon->data);
 }
 
@@ -223,6 +222,7 @@ void http_pump(struct http *http)
     if (http->closed || http->running)
         return;
     http->running = true;
+    (void)uv_idle_stop(&http->soon);
     (void)MHD_run(http->daemon);
     http->running = false;
     /* Its sockets are edge-triggered, with a list of those that are ready: 0 means that there is more to do.

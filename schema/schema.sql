@@ -31,14 +31,14 @@ CREATE TABLE image (
 CREATE TABLE job (
     id                  INTEGER PRIMARY KEY CHECK (id > 0),
     state               TEXT NOT NULL CONSTRAINT "state of a job"
-                        CHECK (state IN ('running', 'held', 'done', 'cancelled')),
+                        CHECK (state = 'running' OR state = 'held' OR state = 'done' OR state = 'cancelled'),
     reason              TEXT,
     chip                TEXT NOT NULL,
     images              TEXT NOT NULL CONSTRAINT "images is an array" CHECK (json_type(images) = 'array'),
     stations            TEXT NOT NULL CONSTRAINT "stations is an array" CHECK (json_type(stations) = 'array'),
     quantity            INTEGER CHECK (quantity >= 0), -- NULL or 0: without limit
     "trigger"           TEXT NOT NULL CONSTRAINT "trigger of a job"
-                        CHECK ("trigger" IN ('immediate', 'on_insert', 'on_start')),
+                        CHECK ("trigger" = 'immediate' OR "trigger" = 'on_insert' OR "trigger" = 'on_start'),
     work_order          TEXT,
     hold_after_failures INTEGER CHECK (hold_after_failures >= 0),
     options             TEXT NOT NULL CONSTRAINT "options is an object" CHECK (json_type(options) = 'object'),
@@ -57,7 +57,7 @@ CREATE TABLE ledger (
     sequence     INTEGER PRIMARY KEY,
     utc_us       INTEGER NOT NULL,
     monotonic_us INTEGER NOT NULL,
-    clock        TEXT NOT NULL CONSTRAINT "clock is synchronised or free" CHECK (clock IN ('synchronised', 'free')),
+    clock        TEXT NOT NULL CONSTRAINT "clock is synchronised or free" CHECK (clock = 'synchronised' OR clock = 'free'),
     boot         TEXT NOT NULL CONSTRAINT "boot is one line" CHECK (length(boot) > 0 AND instr(boot, char(10)) = 0),
     kind         TEXT NOT NULL,
     body         TEXT NOT NULL CONSTRAINT "body is a JSON object"
@@ -84,11 +84,15 @@ CREATE TABLE run (
                CHECK (started GLOB '????-??-??T??:??:??.??????Z' AND julianday(started)),
     ended      TEXT CONSTRAINT "ended is a UTC time of fixed width"
                CHECK (ended GLOB '????-??-??T??:??:??.??????Z' AND julianday(ended)),
-    outcome    TEXT CONSTRAINT "outcome of a run" CHECK (outcome IN ('pass', 'fail', 'aborted', 'unknown')),
-    class      TEXT CONSTRAINT "class of failure" CHECK (class IN (
-               'no-contact', 'wrong-chip', 'duplicate-uid', 'wrong-board', 'protected', 'erase', 'write', 'verify',
-               'option-bytes', 'lock', 'timeout', 'protocol', 'port-lost', 'power', 'data', 'serial-exhausted',
-               'record', 'cancelled', 'internal')),
+    outcome    TEXT CONSTRAINT "outcome of a run"
+               CHECK (outcome = 'pass' OR outcome = 'fail' OR outcome = 'aborted' OR outcome = 'unknown'),
+    class      TEXT CONSTRAINT "class of failure"
+               CHECK (class = 'no-contact' OR class = 'wrong-chip' OR class = 'duplicate-uid'
+                      OR class = 'wrong-board' OR class = 'protected' OR class = 'erase' OR class = 'write'
+                      OR class = 'verify' OR class = 'option-bytes' OR class = 'lock' OR class = 'timeout'
+                      OR class = 'protocol' OR class = 'port-lost' OR class = 'power' OR class = 'data'
+                      OR class = 'serial-exhausted' OR class = 'record' OR class = 'cancelled'
+                      OR class = 'internal'),
     message    TEXT,
     "by"       TEXT,
     version    TEXT,
@@ -105,11 +109,14 @@ CREATE TABLE run_image (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE station (
-    name   TEXT PRIMARY KEY,
-    state  TEXT NOT NULL CONSTRAINT "state of a station" CHECK (state IN ('ready', 'port-lost', 'disabled', 'stopped')),
-    reason TEXT,
-    since  TEXT NOT NULL,
-    fact   INTEGER NOT NULL
+    name    TEXT PRIMARY KEY,
+    state   TEXT NOT NULL CONSTRAINT "state of a station"
+            CHECK (state = 'ready' OR state = 'port-lost' OR state = 'disabled' OR state = 'stopped'),
+    reason  TEXT,
+    since   TEXT NOT NULL,
+    enabled INTEGER NOT NULL DEFAULT 1 CONSTRAINT "enabled is true or false" CHECK (enabled IN (0, 1)),
+    "by"    TEXT,
+    fact    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX job_state ON job (state);
@@ -252,9 +259,9 @@ CREATE TRIGGER fact_run_started AFTER INSERT ON ledger WHEN NEW.kind = 'run.star
 BEGIN
     SELECT RAISE(ABORT, 'the job of the run is unknown')
     WHERE NOT EXISTS (SELECT 1 FROM job WHERE id = NEW.body ->> 'job');
+    -- Held or cancelled is no reason: a board handed out before that is still an attempt to be recorded.
     SELECT CASE
-               WHEN state = 'held' THEN RAISE(ABORT, 'the job is held')
-               WHEN state <> 'running' THEN RAISE(ABORT, 'the job has ended')
+               WHEN state = 'done' THEN RAISE(ABORT, 'the job has ended')
                -- passed, and those in flight
                WHEN started - failed - aborted - unknown >= nullif(quantity, 0)
                THEN RAISE(ABORT, 'the job needs no more boards')
@@ -272,11 +279,20 @@ BEGIN
             NEW.body ->> 'by', NEW.body ->> 'version', NEW.sequence);
 
     INSERT INTO run_image (image, run)
-    SELECT DISTINCT value, NEW.body ->> 'id' FROM json_each(NEW.body, '$.images');
+    SELECT value, NEW.body ->> 'id' FROM json_each(NEW.body, '$.images');
 
     UPDATE job
     SET started = started + 1, updated = NEW.utc, fact = NEW.sequence
     WHERE id = NEW.body ->> 'job';
+END;
+
+CREATE TRIGGER fact_station_enabled AFTER INSERT ON ledger WHEN NEW.kind = 'station.enabled'
+BEGIN
+    INSERT INTO station (name, state, since, enabled, "by", fact)
+    VALUES (NEW.body ->> 'name', iif(NEW.body ->> 'enabled', 'ready', 'disabled'), NEW.utc, NEW.body ->> 'enabled',
+            NEW.body ->> 'by', NEW.sequence)
+    ON CONFLICT (name) DO UPDATE
+    SET enabled = excluded.enabled, "by" = excluded."by", fact = excluded.fact;
 END;
 
 CREATE TRIGGER fact_station_state AFTER INSERT ON ledger WHEN NEW.kind = 'station.state'
@@ -294,8 +310,9 @@ BEGIN
 END;
 
 CREATE TRIGGER ledger_kind BEFORE INSERT ON ledger
-WHEN NEW.kind NOT IN ('daemon.started', 'daemon.stopped', 'image.added', 'job.submitted', 'job.state',
-                      'run.started', 'run.ended', 'station.state')
+WHEN NOT (NEW.kind = 'daemon.started' OR NEW.kind = 'daemon.stopped' OR NEW.kind = 'image.added'
+          OR NEW.kind = 'job.submitted' OR NEW.kind = 'job.state' OR NEW.kind = 'run.started'
+          OR NEW.kind = 'run.ended' OR NEW.kind = 'station.state' OR NEW.kind = 'station.enabled')
 BEGIN
     SELECT RAISE(ABORT, 'the kind of fact is unknown');
 END;
@@ -320,10 +337,6 @@ WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger) OR NEW.fact <= OLD.fact
 BEGIN SELECT RAISE(ABORT, 'run is made from the ledger'); END;
 
 CREATE TRIGGER run_image_delete BEFORE DELETE ON run_image
-BEGIN SELECT RAISE(ABORT, 'run_image is made from the ledger'); END;
-
-CREATE TRIGGER run_image_insert BEFORE INSERT ON run_image
-WHEN (SELECT fact FROM run WHERE id = NEW.run) IS NOT (SELECT max(sequence) FROM ledger)
 BEGIN SELECT RAISE(ABORT, 'run_image is made from the ledger'); END;
 
 CREATE TRIGGER run_image_update BEFORE UPDATE ON run_image

@@ -186,17 +186,40 @@ static int check_version(struct audit *audit, struct error *error)
 /* A file of its own that is gone when it is closed, so that a record larger than memory can be replayed. */
 static int open_replay(struct audit *audit, struct error *error)
 {
+    static const char settings[] =
+        "PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA journal_mode = OFF;"
+        "PRAGMA cache_size = -131072; PRAGMA foreign_keys = ON; BEGIN";
+
     if (sqlite3_open_v2("", &audit->replay, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) ||
-        sqlite3_exec(audit->replay,
-                     "PRAGMA synchronous = OFF; PRAGMA temp_store = MEMORY; PRAGMA journal_mode = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -131072; PRAGMA foreign_keys = ON; BEGIN",
-                     NULL, NULL, NULL))
+        sqlite3_exec(audit->replay, settings, NULL, NULL, NULL))
         return fail(audit->replay, error, "replay");
     for (int version = 1; version <= audit->version; version++)
         if (sqlite3_exec(audit->replay, (const char *)find_migration(version)->bytes, NULL, NULL, NULL))
             return fail(audit->replay, error, find_migration(version)->name);
     audit->replaying = true;
     return 0;
+}
+
+/* Once the schemas are compared, the replay can do without what only the daemon needs: indexes to look things
+ * up, and the rules against writing by hand. That is a third of the time. */
+static void lighten_replay(struct audit *audit)
+{
+    sqlite3_str *drops = sqlite3_str_new(audit->replay);
+    sqlite3_stmt *rows = NULL;
+    char *sql;
+
+    if (sqlite3_prepare_v2(audit->replay,
+                           "SELECT format('DROP %s \"%w\";', type, name) FROM sqlite_schema "
+                           "WHERE (type = 'index' AND sql LIKE 'CREATE INDEX %') "
+                           "OR (type = 'trigger' AND tbl_name <> 'ledger')",
+                           -1, &rows, NULL) == SQLITE_OK)
+        while (sqlite3_step(rows) == SQLITE_ROW)
+            sqlite3_str_appendall(drops, (const char *)sqlite3_column_text(rows, 0));
+    (void)sqlite3_finalize(rows);
+    sql = sqlite3_str_finish(drops);
+    (void)sqlite3_exec(audit->replay, sql, NULL, NULL, NULL);
+    sqlite3_free(sql);
 }
 
 /* Rows side by side -------------------------------------------------------------------------------------- */
@@ -599,6 +622,7 @@ static void compare_contents(struct audit *audit)
 {
     if (!audit->schema_differs)
         check_integrity(audit);
+    lighten_replay(audit);
     walk_ledger(audit);
     if (audit->replaying)
         compare_tables(audit);

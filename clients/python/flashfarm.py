@@ -141,7 +141,7 @@ class Client:
 
     def events(self, topics: str | None = None, last_event_id: str | None = None, *, idle: bool = False,
                timeout_s: float = float("inf")) -> Iterator[Event | None]:
-        """Facts and progress as they happen, for ever, or until nothing at all came for `timeout_s` over all.
+        """Facts and progress as they happen, for ever or for `timeout_s`.
 
         Goes on by itself behind the last fact after a break. With `idle`, None is given at every (re)connection
         and at every sign of life, so that the caller may look around.
@@ -152,6 +152,8 @@ class Client:
             headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_event_id} if last_event_id else {})
             try:
                 for event in self._stream(path, headers, deadline):
+                    if time.monotonic() > deadline:
+                        return
                     if event is not None and event.id is not None:
                         last_event_id = event.id
                     if event is not None or idle:

@@ -452,8 +452,11 @@ static void remember_stations(struct farm *farm, const json_t *stations)
         bool enabled = !json_is_false(json_object_get(station, "enabled"));
 
         (void)json_object_set_new(farm->remembered, name, json_boolean(enabled));
-        if (configured)
-            configured->enabled = enabled;
+        if (!configured)
+            continue;
+        configured->enabled = enabled;
+        if (json_is_string(json_object_get(station, "served_uid")))
+            station_remember_board(configured, json_string_value(json_object_get(station, "served_uid")));
     }
 }
 

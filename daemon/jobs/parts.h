@@ -146,6 +146,8 @@ struct station {
 
 struct station *station_new(struct farm *farm, const struct station_settings *settings);
 void station_free(struct station *station);
+/* The board that the station served last, by the record: it may still be in the socket. */
+void station_remember_board(struct station *station, const char *uid);
 /* Starts the station's fiber. */
 void station_begin(struct station *station);
 /* Something changed that the station may have been waiting for. */

@@ -284,8 +284,11 @@ static void rest_without_port(struct station *station, const struct error *error
 {
     struct job *job = jobs_for_station(station->farm, station);
 
+    struct error lost = *error;
+
+    (void)error_reclass(&lost, FAILURE_CODE(FAILURE_PORT_LOST)); /* the station itself is there */
     station_set_state(station, STATE_PORT_LOST, error->text);
-    answer_all(station, NULL, error);
+    answer_all(station, NULL, &lost);
     /* `immediate` means now: a station that cannot does not keep the job waiting. */
     if (job && job->trigger == TRIGGER_IMMEDIATE)
         run_without_port(station, job, error);
@@ -318,6 +321,11 @@ static void work(struct station *station, struct job *job)
     enum job_trigger trigger = job->trigger;
     int64_t id = job->id;
 
+    /* Before a restart this station had finished a board that may still be there. */
+    if (trigger == TRIGGER_ON_INSERT && station->board_known) {
+        wait_for_removal(station);
+        return;
+    }
     if (!triggered(station, job)) {
         station_sleep(station, trigger == TRIGGER_ON_INSERT ? LOOK_AGAIN_US : CLOCK_NEVER);
         return;
@@ -378,6 +386,28 @@ static void station_ended(void *argument)
 
     station->fiber = NULL;
     farm_station_ended(station->farm, station);
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void station_remember_board(struct station *station, const char *uid)
+{
+    struct board *board = &station->board;
+
+    *board = (struct board){.uid_size = strlen(uid) / 2};
+    if (board->uid_size > BOARD_UID_MAX)
+        return;
+    for (size_t i = 0; i < board->uid_size; i++) {
+        int high = hex_digit(uid[2 * i]), low = hex_digit(uid[2 * i + 1]);
+
+        if (high < 0 || low < 0)
+            return;
+        board->uid[i] = (uint8_t)(high << 4 | low);
+    }
+    station->board_known = board->uid_size > 0;
 }
 
 struct station *station_new(struct farm *farm, const struct station_settings *settings)

@@ -27,11 +27,13 @@
     "AND (+started < " RUN_CURSOR_STARTED "OR run.id < :before) " RUN_FILTER                                 \
     "ORDER BY started DESC, run.id DESC LIMIT :limit"
 
-#define JOB_COLUMNS                                                                                          \
+#define JOB_FIELDS                                                                                           \
     "SELECT id AS cursor, id, state, reason, chip, images AS images_json, stations AS stations_json, "       \
     "quantity, \"trigger\", work_order, hold_after_failures, options AS options_json, \"by\", submitted, "   \
     "json_object('started', started, 'passed', passed, 'failed', failed, 'aborted', aborted, "               \
-    "'unknown', unknown) AS counts_json FROM job "
+    "'unknown', unknown) AS counts_json "
+
+#define JOB_COLUMNS JOB_FIELDS "FROM job "
 
 #define JOB_PAGE                                                                                             \
     "AND id < :before AND (:state IS NULL OR +state = :state) "                                              \
@@ -79,11 +81,14 @@ const char *const queries[QUERY_COUNT] = {
                      "body AS body_json, body AS canonical, lower(hex(hash)) AS hash FROM ledger "
                      "WHERE sequence >= :first ORDER BY sequence LIMIT :limit",
 
-    [QUERY_LOAD_JOBS] = JOB_COLUMNS "WHERE state IN ('running', 'held') ORDER BY id",
+    /* A run that nobody saw the end of was no turn: its station gets another. */
+    [QUERY_LOAD_JOBS] =
+        JOB_FIELDS ", (SELECT json_group_array(DISTINCT station) FROM run WHERE run.job = job.id "
+                   "AND outcome IN ('pass', 'fail', 'aborted')) AS served_json FROM job "
+                   "WHERE state IN ('running', 'held') ORDER BY id",
     [QUERY_LOAD_RUNS] = RUN_COLUMNS "FROM run WHERE outcome IS NULL ORDER BY id",
-    [QUERY_LOAD_STATIONS] =
-        "SELECT fact AS cursor, name, iif(state = 'disabled', 'false', 'true') AS enabled_json "
-        "FROM station ORDER BY name",
+    [QUERY_LOAD_STATIONS] = "SELECT fact AS cursor, name, iif(enabled, 'true', 'false') AS enabled_json "
+                            "FROM station ORDER BY name",
     [QUERY_LOAD_LAST] = "SELECT 0 AS cursor, (SELECT coalesce(max(id), 0) FROM job) AS last_job, "
                         "(SELECT coalesce(max(id), 0) FROM run) AS last_run, "
                         "iif((SELECT stopped IS NULL FROM daemon), 'false', 'true') AS clean_json",
@@ -97,4 +102,5 @@ const char *const queries_settings = "PRAGMA busy_timeout = 5000;"
 
 const char *const queries_writer_settings = "PRAGMA journal_mode = WAL;"
                                             "PRAGMA synchronous = FULL;"
+                                            "PRAGMA temp_store = MEMORY;" /* of savepoints: once a fact */
                                             "PRAGMA journal_size_limit = 16777216;";

@@ -71,7 +71,7 @@ int store_append_wait(struct store *store, struct fibers *fibers, const struct s
 void store_set_listener(struct store *store, store_listener *listener, void *context);
 
 /* What the farm needs to go on after a start: {"jobs":[bodies of jobs that have not ended, each with its
- * state and counts], "runs":[runs without outcome], "stations":[{name,enabled}], "last_job":n, "last_run":n,
+ * state, its counts and "served", the stations that had their turn], "runs":[runs without outcome], "stations":[{name,enabled,served_uid}], "last_job":n, "last_run":n,
  * "clean":bool (the last daemon stopped in good order)}. Blocks; called once before the loop runs. */
 int store_load(struct store *store, json_t **state, struct error *error);
 

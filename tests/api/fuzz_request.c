@@ -2,18 +2,15 @@
 /* What a stranger can send before any key is looked at, and what a friend's programming error can: request
  * targets, headers, JSON bodies. The input is lines: method, target, then headers "Name: value" up to an
  * empty line, then the body. */
+#include "../fuzz/fuzz.h"
+
 #include "alloc.h"
 #include "csv.h"
 #include "listen.h"
 #include "parse.h"
 #include "router.h"
 
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Takes the next line out of `text`; NULL at its end. */
 static char *next_line(char **text)
@@ -37,13 +34,11 @@ static void try_target(const char *method, const char *text)
 
     if (target_parse(&target, text, &error)) {
         /* A refusal has a sentence, and leaves nothing behind. */
-        if (!error.text[0] || target.memory)
-            abort();
+        FUZZ_CHECK(error.text[0] && !target.memory);
         return;
     }
     router_match(api_routes, api_route_count, method, &target, &match);
-    if (match.route && !match.allow[0])
-        abort();
+    FUZZ_CHECK(!match.route || match.allow[0]);
     for (size_t i = 0; i < target.parameter_count; i++) {
         int64_t number;
         uint32_t address;
@@ -81,8 +76,7 @@ static void try_body(const char *text)
     int line, column;
     json_t *body = parse_json_body(text, strlen(text), &error, &line, &column);
 
-    if (!body && !error.text[0])
-        abort();
+    FUZZ_CHECK(body || error.text[0]);
     csv_run(&csv, body);
     csv_clear(&csv);
     json_decref(body);
@@ -103,8 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_target(method, target);
     while ((line = next_line(&rest)) && *line)
         try_header(&framing, line);
-    if (!framing_check(&framing, &error) && framing.lengths && framing.length < 0)
-        abort();
+    FUZZ_CHECK(framing_check(&framing, &error) || !framing.lengths || framing.length >= 0);
     if (rest)
         try_body(rest);
     free(text);

@@ -19,6 +19,7 @@ from farm import Farm  # noqa: E402
 CHIP = "stm32f103xb"
 ADDRESS = 0x08000000
 START_TIMEOUT_S = 30
+IDLE_S = 10
 
 
 class Programs:
@@ -173,10 +174,10 @@ class Plant:
         with open(self.key_file) as file:
             self.key = file.read().strip()
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        self.called_s = time.monotonic()
 
     def read_log(self):
-        with open(self.log.name, "rb") as file:
-            return file.read()
+        return os.pread(self.log.fileno(), 1 << 20, 0)
 
     def __enter__(self):
         return self
@@ -192,7 +193,11 @@ class Plant:
             raise SystemExit(f"bench: the daemon ended with {status}:\n{tail}")
 
     def call(self, method, path, body=None, content_type="application/json", connection=None):
-        connection = connection or self.connection
+        if not connection:
+            connection = self.connection
+            if time.monotonic() - self.called_s > IDLE_S:
+                connection.close()  # the daemon does so as well; the next request connects anew
+            self.called_s = time.monotonic()
         headers = {"Authorization": f"Bearer {self.key}"}
         if body is not None:
             headers["Content-Type"] = content_type

@@ -15,7 +15,9 @@ from farm import Checks, Farm
 BASE = 0x08000000
 ERASED_0 = ("stm32l0", "stm32l1")  # erased flash reads 0x00
 ANDS = ("stm32f2", "stm32f4", "stm32f7")  # programmed cells take more zeros
-NO_MASS_ERASE = ERASED_0
+# stm32flash 0.7 takes 0x08100000 for sector 16, as on the 1 MiB dual-bank chips of the same id; in RM0090 (2 MiB
+# organisation) it is sector 12. accept_an3155.py looks at that bank by sector number.
+MIDDLE_MISTAKEN = ("stm32f427xi", "stm32f429xi")
 TIMEOUT_S = 60
 WORKERS = 12  # mostly they wait: stm32flash takes 5 s to give up on a board that does not answer
 
@@ -83,12 +85,17 @@ class Board:
         elif not self.chip.startswith("stm32l1"):
             self.check(after == before[:len(data)], "programmed cells were refused")
 
-    def last_sector(self):
-        """The far end of the flash, where a wrong layout shows. F103x8 is taken for its larger sister."""
-        at = self.size - 2048
-        data, status = self.write(2048, "-S", f"0x{BASE + at:08x}:2048")
-        self.check(status == 0, "write to the last pages")
-        self.check(self.farm.dump(self.name)[at:] == data, "the last pages are the image")
+    def far_sectors(self):
+        """Full flash, then a write here and there: the right sector is erased only if both sides have one layout."""
+        for at in sorted({48 * 1024, 64 * 1024, 128 * 1024, self.size // 2, self.size - 2048}):
+            if at + 2048 > self.size or (at == 1024 * 1024 and self.chip in MIDDLE_MISTAKEN):
+                continue
+            self.farm.ask("fill", self.name, "0x5A")
+            data, status = self.write(2048, "-S", f"0x{BASE + at:08x}:2048")
+            self.check(status == 0, f"write to full flash at {at}")
+            flash = self.farm.dump(self.name)
+            self.check(flash[at:at + 2048] == data, f"flash at {at} is the image")
+            self.check(set(flash[:at]) <= {0x5A, self.erased} and 0x5A in flash, f"only what {at} needs is erased")
 
     def erase(self):
         self.check(self.run("-o") == 0, "erase")
@@ -123,7 +130,7 @@ class Board:
         self.program_again()
         self.program_without_erase()
         if self.chip != "stm32f103x8":
-            self.last_sector()
+            self.far_sectors()
         self.write_protection()
         self.readout_protection()
         if self.chip != "stm32f103x8":

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* How long a full pty is left alone before the next try. */
@@ -112,10 +113,12 @@ static void greet(struct board *board)
         board_reset(board);
 }
 
-static void take_pending(struct board *board)
+enum { READ_MAX_BYTES = 4096 };
+
+static void take_pending(struct board *board, size_t most)
 {
-    uint8_t bytes[4096];
-    ssize_t count = read(board->source.fd, bytes, sizeof bytes);
+    uint8_t bytes[READ_MAX_BYTES];
+    ssize_t count = read(board->source.fd, bytes, most < sizeof bytes ? most : sizeof bytes);
     struct line line;
 
     if (count <= 0) {
@@ -137,7 +140,7 @@ static void on_readable(struct source *source)
     struct board *board = board_of_source(source);
 
     board->changes->ready(board->changes);
-    take_pending(board);
+    take_pending(board, READ_MAX_BYTES);
     board->changes->ready(board->changes);
     flush(board, sim_now_ns());
 }
@@ -301,13 +304,19 @@ void board_pty_changed(struct board *board, uint32_t mask)
         greet(board);
     if (!(mask & IN_CLOSE))
         return;
+    int pending = 0;
+
+    (void)ioctl(board->source.fd, FIONREAD, &pending);
     pty_check_open(&board->pty, board->changes->fd);
     if (board->pty.open) {
         greet(board);
         return;
     }
-    board->pty.open = true; /* the last words of who has left are not from a new client */
-    take_pending(board);
+    /* What was there before it was seen that nobody is are the last words of who has left. More than that may
+     * be the first of the next client. */
+    board->pty.open = true;
+    if (pending > 0)
+        take_pending(board, (size_t)pending);
     board->pty.open = false;
     flush(board, sim_now_ns());
 }

@@ -360,7 +360,10 @@ class Scene:
             return {"Authorization": "Bearer " + file.read().split()[-1]}
 
     def call(self, method, path, body=None, headers=None, timeout_s=LIMIT_S):
-        connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.daemon.url).netloc, timeout=timeout_s)
+        url = self.daemon.url
+        if not url:
+            raise ConnectionError("no daemon is ready")
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=timeout_s)
         sent = self.headers() | (headers or {})
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()

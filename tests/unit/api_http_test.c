@@ -156,7 +156,7 @@ static void test_jobs(void)
     expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH "Content-Type: text/plain\r\nContent-Length: 2\r\n",
                "{}", 415, "expected application/json");
     expect_raw(&fake, head, "", 415, "expected application/json");
-    expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Content-Length: 1048577\r\n", "{", 413,
+    expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Content-Length: 5000000\r\n", "{", 413,
                "problem:too-large");
     /* The body in two chunks. */
     expect_raw(&fake, "POST /v1/jobs HTTP/1.1\r\n" AUTH JSON "Transfer-Encoding: chunked\r\n",

@@ -266,7 +266,7 @@ static void test_chain(void)
 #define ENDED_1  "\"id\":1,\"ended\":\"2026-11-21T12:00:00.000000Z\""
 #define JOB_2    "\"id\":2,\"chip\":\"c\",\"images\":[],\"stations\":[\"A1\"],\"trigger\":\"on_start\""
 
-/* Run 1 of job 1 is open at station A1; job 9 is held and job 10 cancelled. */
+/* Run 1 of job 1 is open at station A1; job 10 is done. */
 static const struct {
     const char *kind, *body;
     int code;
@@ -297,8 +297,6 @@ static const struct {
      -EEXIST, "run.id"},
     {"run.started", "{\"id\":2,\"job\":5,\"station\":\"A2\",\"chip\":\"c\",\"images\":[]," AT_NOON "}",
      -EPROTO, "job of the run is unknown"},
-    {"run.started", "{\"id\":2,\"job\":9,\"station\":\"A2\",\"chip\":\"c\",\"images\":[]," AT_NOON "}",
-     -EPROTO, "job is held"},
     {"run.started", "{\"id\":2,\"job\":10,\"station\":\"A2\",\"chip\":\"c\",\"images\":[]," AT_NOON "}",
      -EPROTO, "job has ended"},
     {"run.started", "{\"id\":2,\"job\":11,\"station\":\"A1\",\"chip\":\"c\",\"images\":[]," AT_NOON "}",
@@ -337,11 +335,8 @@ static void prepare_refusals(struct scene *scene)
     with_uid = run_started(1, 1, 1, "A1", "2026-11-21T12:00:00.000000Z");
     (void)json_object_set_new(with_uid, "uid", json_string("this"));
     CHECK(scene_append(scene, "run.started", with_uid) == 0);
-    CHECK(scene_append(scene, "job.submitted", job_submitted(9, 1, 0, NULL)) == 0);
-    CHECK(scene_append(scene, "job.state",
-                       parse("{\"id\":9,\"state\":\"held\",\"reason\":\"3 failures\"}")) == 0);
     CHECK(scene_append(scene, "job.submitted", job_submitted(10, 1, 0, NULL)) == 0);
-    CHECK(scene_append(scene, "job.state", parse("{\"id\":10,\"state\":\"cancelled\"}")) == 0);
+    CHECK(scene_append(scene, "job.state", parse("{\"id\":10,\"state\":\"done\"}")) == 0);
     CHECK(scene_append(scene, "job.submitted", job_submitted(11, 1, 0, NULL)) == 0);
 }
 
@@ -366,7 +361,7 @@ static void test_refusals(void)
     prepare_refusals(&scene);
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
         check_refusal(&scene, i);
-    CHECK(check_chain(&scene) == 8);
+    CHECK(check_chain(&scene) == 6);
     CHECK(store_statistics(scene.store).refused == sizeof refusals / sizeof refusals[0]);
     /* and what is right still goes through */
     CHECK(scene_append(&scene, "run.ended", run_ended(1, "fail", "write")) == 0);
@@ -440,7 +435,7 @@ static const char *const by_hand[] = {
     "DELETE FROM job",
     "UPDATE image SET name = 'other'",
     "DELETE FROM image",
-    "INSERT INTO station VALUES ('A7', 'ready', NULL, '', 5)",
+    "INSERT INTO station VALUES ('A7', 'ready', NULL, '', 1, NULL, 5)",
     "UPDATE station SET state = 'disabled'",
     "DELETE FROM station",
     "UPDATE daemon SET stopped = 'now'",
@@ -650,12 +645,14 @@ static void test_restart(void)
           0);
     CHECK(scene_append(&scene, "job.submitted", job_submitted(2, 1, 1, NULL)) == 0);
     CHECK(scene_append(&scene, "job.state", parse("{\"id\":2,\"state\":\"done\"}")) == 0);
-    CHECK(scene_append(&scene, "station.state", parse("{\"name\":\"A2\",\"state\":\"disabled\"}")) == 0);
+    CHECK(scene_append(&scene, "station.enabled",
+                       parse("{\"name\":\"A2\",\"enabled\":false,\"by\":\"mes\"}")) == 0);
+    CHECK(scene_append(&scene, "station.state", parse("{\"name\":\"A2\",\"state\":\"stopped\"}")) == 0);
     (void)snprintf(hash, sizeof hash, "%s", store_head_hash(scene.store));
     scene_close(&scene);
 
     CHECK(scene_open(&scene) == 0);
-    CHECK(store_head_sequence(scene.store) == 10);
+    CHECK(store_head_sequence(scene.store) == 11);
     CHECK_TEXT(store_head_hash(scene.store), hash);
     CHECK(store_load(scene.store, &state, &scene.error) == 0);
     CHECK(json_array_size(json_object_get(state, "jobs")) == 1);
@@ -678,7 +675,7 @@ static void test_restart(void)
     CHECK(json_is_true(json_object_get(state, "clean")));
     CHECK(json_array_size(json_object_get(state, "runs")) == 0);
     json_decref(state);
-    CHECK(check_chain(&scene) == 12);
+    CHECK(check_chain(&scene) == 13);
     scene_end(&scene);
 }
 

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No room for the record: no board is touched without one, nothing that is on it is lost, and work goes on by itself.
+
+The room is taken away from the running daemon by its file-size limit, which makes every write to the database fail;
+where a small file system can be mounted, it is also filled for real.
+"""
+import contextlib
+import os
+import random
+import resource
+import subprocess
+import time
+
+import harness
+from harness import CHIP, JUNK, Scene
+
+IMAGE = harness.make_image(3000, seed=51)
+LONG = harness.make_image(9000, seed=52)
+NO_ROOM = (500, 507)
+
+
+@contextlib.contextmanager
+def no_room(scene):
+    """Whatever the daemon writes to a file fails, until the block is left."""
+    take_room(scene)
+    yield
+    give_room(scene)
+
+
+def take_room(scene):
+    _, hard = resource.prlimit(scene.daemon.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(scene.daemon.process.pid, resource.RLIMIT_FSIZE, (1, hard))
+
+
+def give_room(scene):
+    _, hard = resource.prlimit(scene.daemon.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(scene.daemon.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def outcomes(scene, job):
+    return sorted((run["outcome"], run["class"]) for run in scene.runs(job=job))
+
+
+def fresh_board(scene, name):
+    scene.sim("insert", name)
+    scene.sim("fill", name, str(JUNK))
+
+
+def refused_without_room(programs, checks):
+    """What a client asks for and cannot be recorded is refused, and leaves nothing behind."""
+    with Scene(programs, f"{CHIP}=2", checks=checks) as scene:
+        scene.daemon.start()
+        events = scene.events()
+        image = scene.image(IMAGE)
+        events.wait_fact("image.added")
+        before = scene.ledger()
+        with no_room(scene):
+            answer = scene.call("POST", "/v1/jobs", {"chip": CHIP, "images": [image], "stations": "all"})
+            checks.check(answer.status in NO_ROOM, f"a job: {answer}")
+            checks.check(answer.json["detail"], "and why")
+            answer = scene.upload(harness.make_image(5000, seed=53))
+            checks.check(answer.status in NO_ROOM, f"an image: {answer}")
+            checks.equal(scene.get("/v1/stations")["items"][0]["state"], "idle", "it still answers")
+            checks.equal(len(scene.items("/v1/images")), 1, "and gives what is on the record")
+        checks.equal([f.sequence for f in scene.ledger()], [f.sequence for f in before], "nothing was recorded")
+        checks.equal([f.sequence for f in events.facts], [f.sequence for f in before], "nothing was told")
+        checks.check(all(scene.untouched(name) for name in scene.stations), "nothing was touched")
+        checks.equal(os.listdir(os.path.join(scene.state_dir, "images")), [image], "no file is left over")
+        job = scene.submit(image, stations="all")
+        events.wait_fact("job.state", id=job, state="done")
+        checks.equal(outcomes(scene, job), [("pass", None)] * 2, "with room it works")
+        scene.check_facts(events)
+        scene.check_runs()
+        scene.daemon.stop()
+        scene.audit()
+
+
+def no_run_without_record(programs, checks):
+    """START is pressed while there is no room: not a byte is erased."""
+    with Scene(programs, f"{CHIP}=4", checks=checks) as scene:
+        scene.daemon.start()
+        events = scene.events()
+        job = scene.submit(scene.image(IMAGE), stations="all", trigger="on_start", quantity=4)
+        for name in scene.stations:
+            scene.wait_station(name, "waiting")
+        with no_room(scene):
+            for name in scene.stations:
+                scene.post(f"/v1/stations/{name}/start")
+            for name in scene.stations:
+                scene.wait_station(name, "recording")
+                checks.check(scene.station(name)["message"], f"{name} says why it stands")
+            checks.equal([scene.counters(name) for name in scene.stations],
+                         [{"writes": 0, "erases": 0, "written": 0}] * 4, "no board is erased or written")
+            checks.check(all(scene.untouched(name) for name in scene.stations), "nor changed")
+            checks.equal((scene.runs(), events.of("run.started")), ([], []), "and no run is known")
+        # What happened is recorded by itself once there is room: four attempts that touched nothing.
+        for _ in scene.stations:
+            events.wait(lambda facts: len([f for f in facts if f.kind == "run.ended"]) == 4, "the late records")
+        checks.equal(outcomes(scene, job), [("aborted", "record")] * 4, "recorded late")
+        for name in scene.stations:
+            scene.wait_station(name, "waiting")
+            scene.post(f"/v1/stations/{name}/start")
+        events.wait_fact("job.state", id=job, state="done")
+        checks.equal(outcomes(scene, job), [("aborted", "record")] * 4 + [("pass", None)] * 4, "then it works")
+        for name in scene.stations:
+            checks.check(scene.holds(name, IMAGE), f"{name}: the image")
+        scene.check_facts(events)
+        scene.check_runs()
+        scene.check_last()
+        scene.daemon.stop()
+        scene.audit()
+
+
+def outcome_waits_for_room(programs, checks):
+    """The room goes while units are in work: they finish, and nobody hears of it before it is on the record."""
+    with Scene(programs, f"{CHIP}=4", "--pace", checks=checks) as scene:
+        scene.daemon.start()
+        events = scene.events()
+        job = scene.submit(scene.image(LONG), stations="all")
+        events.wait(lambda facts: len([f for f in facts if f.kind == "run.started"]) == 4, "four runs")
+        with no_room(scene):
+            for name in scene.stations:
+                scene.wait_station(name, "recording")
+                checks.check(scene.holds(name, LONG), f"{name}: the board is finished")
+                checks.equal(scene.station(name)["last"], None, f"{name}: not told as its last run")
+            began = time.monotonic()
+            scene.daemon.wait_log("cannot be recorded")
+            checks.equal(events.of("run.ended"), [], "no outcome is told")
+            checks.equal(outcomes(scene, job), [(None, None)] * 4, "nor found")
+            checks.equal(scene.job(job)["counts"]["passed"], 0, "nor counted")
+            counts = scene.station(scene.stations[0])["counts"]
+            checks.equal(set(counts.values()), {0}, "nor in the station's counts")
+        events.wait_fact("job.state", id=job, state="done")
+        checks.equal(outcomes(scene, job), [("pass", None)] * 4, "recorded once there was room")
+        took = time.monotonic() - began
+        checks.check(took < 10, f"soon after: {took:.1f} s")
+        scene.check_facts(events)
+        scene.check_runs()
+        scene.check_last()
+        scene.daemon.stop()
+        scene.audit()
+
+
+def ended_without_room(programs, checks):
+    """Whoever stops the daemon while there is no room gets `unknown` later, not a pass and not a lost run."""
+    for how in ("stop", "kill"):
+        with Scene(programs, f"{CHIP}=2", "--pace", config="stop_timeout = 1\n", checks=checks) as scene:
+            scene.daemon.start()
+            events = scene.events()
+            job = scene.submit(scene.image(LONG), stations="all")
+            events.wait(lambda facts: len([f for f in facts if f.kind == "run.started"]) == 2, "two runs")
+            take_room(scene)
+            for name in scene.stations:
+                scene.wait_station(name, "recording")
+            began = time.monotonic()
+            status = getattr(scene.daemon, how)()
+            checks.check(status is not None and time.monotonic() - began < 6, f"{how}: it ends ({status})")
+            checks.equal(scene.query("SELECT count(*) FROM run WHERE outcome IS NULL"), [(2,)], f"{how}: two open runs")
+            scene.audit()
+            scene.daemon.start()
+            checks.equal(outcomes(scene, job), [("unknown", None)] * 2, f"{how}: they are unknown")
+            checks.equal(events.wait_fact("daemon.started", clean=False).data["clean"], False, f"{how}: not clean")
+            events.wait_fact("job.state", id=job, state="done")
+            scene.check_facts(events)
+            scene.check_runs()
+            scene.daemon.stop()
+            scene.audit()
+
+
+def room_comes_and_goes(programs, checks):
+    """On and off at random while eight boards run: in the end everything is accounted for."""
+    generator, quantity = random.Random(programs.seed), 40
+    with Scene(programs, f"{CHIP}=8", checks=checks) as scene:
+        scene.daemon.start()
+        events = scene.events()
+        job = scene.submit(scene.image(IMAGE), stations="all", trigger="on_insert", quantity=quantity)
+        served = changes = 0
+        while not events.of("job.state", id=job, state="done"):
+            room = changes % 2 == 0
+            (give_room if room else take_room)(scene)
+            changes += 1
+            deadline = time.monotonic() + generator.uniform(0.05, 0.7 if room else 0.4)
+            while (left := deadline - time.monotonic()) > 0:
+                with events.changed:
+                    if len(events.facts) == served:
+                        events.changed.wait(left)
+                for fact in events.facts[served:]:
+                    served += 1
+                    if fact.kind == "run.ended":
+                        look_and_exchange(scene, events, fact)
+        give_room(scene)
+        ended = [f.data for f in events.of("run.ended")]
+        checks.equal(sum(run["outcome"] == "pass" for run in ended), quantity, "passed")
+        checks.equal({(run["outcome"], run.get("class")) for run in ended} - {("pass", None), ("aborted", "record")},
+                     set(), "either it passed, or it was not touched for want of a record")
+        print(f"  the room came and went {changes} times; {len(ended)} runs, "
+              f"{sum(run['outcome'] == 'aborted' for run in ended)} aborted for it")
+        checks.check(changes > 10, f"the room changed {changes} times")
+        scene.check_facts(events)
+        scene.check_runs()
+        scene.daemon.stop()
+        scene.audit()
+
+
+def look_and_exchange(scene, events, ended):
+    started, = events.of("run.started", id=ended.data["id"])
+    name = started.data["station"]
+    if ended.data["outcome"] == "pass":
+        scene.checks.check(scene.holds(name, IMAGE), f"{name}: passed")
+    else:
+        scene.checks.check(scene.untouched(name), f"{name}: {ended}")
+    fresh_board(scene, name)
+
+
+def full_file_system(programs, checks):
+    """The real thing, where it may be mounted: a file system of half a megabyte, filled to the last byte."""
+    with Scene(programs, f"{CHIP}=4", checks=checks) as scene:
+        os.mkdir(scene.state_dir, 0o750)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=768k", "tmpfs", scene.state_dir],
+                              capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"  left out, a file system cannot be mounted here: {done.stderr.strip()}")
+            return
+        try:
+            fill_file_system(scene)
+        finally:
+            if scene.daemon.process:
+                scene.daemon.kill()
+            subprocess.run(["umount", scene.state_dir], check=True)
+
+
+def fill_file_system(scene):
+    checks = scene.checks
+    scene.daemon.start()
+    events = scene.events()
+    image = scene.image(IMAGE)
+    job = scene.submit(image, stations="all", trigger="on_start", quantity=8)
+    for name in scene.stations:
+        scene.wait_station(name, "waiting")
+    ballast = os.path.join(scene.state_dir, "ballast")
+    fill(ballast)
+    refused = scene.call("POST", "/v1/jobs", {"chip": CHIP, "images": [image], "stations": "all"})
+    started = 0
+    while not any(scene.station(name)["state"] == "recording" for name in scene.stations) and started < 40:
+        press_all(scene)  # the log has a little room of its own left
+        started += 1
+    stuck = [name for name in scene.stations if scene.station(name)["state"] == "recording"]
+    checks.check(stuck, "at last a station stands for want of room")
+    refused = scene.call("POST", "/v1/jobs", {"chip": CHIP, "images": [image], "stations": "all"})
+    checks.equal(refused.status, 507, f"a job without room: {refused}")
+    checks.equal(scene.upload(harness.make_image(5000, seed=54)).status, 507, "an image without room")
+    os.unlink(ballast)
+    for name in scene.stations:
+        scene.wait_station(name, "waiting", "idle")
+    while scene.job(job)["state"] == "running":
+        press_all(scene)
+    events.wait_fact("job.state", id=job, state="done")
+    checks.equal(scene.job(job)["counts"]["passed"], 8, "all are done in the end")
+    checks.equal(set(outcomes(scene, job)) - {("pass", None), ("aborted", "record")}, set(), "outcomes")
+    scene.check_facts(events)
+    scene.check_runs()
+    checks.equal(scene.daemon.stop(), 0, "exit status")
+    scene.audit()
+
+
+def fill(path):
+    with open(path, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"\0" * 512)
+
+
+def press_all(scene):
+    for name in scene.stations:
+        if scene.station(name)["state"] == "waiting":
+            scene.call("POST", f"/v1/stations/{name}/start", b"")
+    for name in scene.stations:
+        scene.wait_station(name, "waiting", "recording", "idle")
+
+
+PLAYS = (refused_without_room, no_run_without_record, outcome_waits_for_room, ended_without_room, room_comes_and_goes,
+         full_file_system)
+
+
+def main():
+    harness.play_all(harness.arguments(__doc__), harness.Checks(), PLAYS)
+
+
+main()
