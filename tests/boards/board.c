@@ -296,27 +296,31 @@ void board_set_fault(struct board *board, const struct fault_request *request, c
     }
 }
 
-/* An open that inotify did not tell of (the watch is down while pty_check_open looks) shows itself here as
- * well, or by its first byte. */
-void board_pty_changed(struct board *board, uint32_t mask)
+/* What is there before it is seen that nobody has the port open are the last words of who has left; more than
+ * that may already be the first words of the next client. */
+static void see_off(struct board *board)
 {
-    if ((mask & IN_OPEN) && !board->pty.open)
-        greet(board);
-    if (!(mask & IN_CLOSE))
-        return;
-    int pending = 0;
+    int last_words = 0;
 
-    (void)ioctl(board->source.fd, FIONREAD, &pending);
+    (void)ioctl(board->source.fd, FIONREAD, &last_words);
     pty_check_open(&board->pty, board->changes->fd);
     if (board->pty.open) {
         greet(board);
         return;
     }
-    /* What was there before it was seen that nobody is are the last words of who has left. More than that may
-     * be the first of the next client. */
     board->pty.open = true;
-    if (pending > 0)
-        take_pending(board, (size_t)pending);
+    if (last_words > 0)
+        take_pending(board, (size_t)last_words);
     board->pty.open = false;
     flush(board, sim_now_ns());
+}
+
+/* An open that inotify did not tell of (the watch is down while pty_check_open looks) shows itself in
+ * see_off, or by its first byte. */
+void board_pty_changed(struct board *board, uint32_t mask)
+{
+    if ((mask & IN_OPEN) && !board->pty.open)
+        greet(board);
+    if (mask & IN_CLOSE)
+        see_off(board);
 }

@@ -529,6 +529,22 @@ static void test_stop_while_waiting(void)
     (void)close(fd);
 }
 
+/* The other loopback; on a host without IPv6 there is nothing to test. */
+static void test_ipv6(void)
+{
+    struct error error = ERROR_NONE;
+    struct api_options options;
+    struct fake fake;
+
+    fake_init(&fake, &options);
+    options.listen = "[::1]:0";
+    if (api_start(&fake.api, &options, &error) == 0)
+        CHECK(!strncmp(api_url(fake.api), "http://[::1]:", 13) && api_bound_port(fake.api) > 0);
+    else
+        CHECK(error.code == -EADDRNOTAVAIL || error.code == -EAFNOSUPPORT);
+    fake_stop(&fake);
+}
+
 static void test_options(void)
 {
     static const struct {
@@ -584,6 +600,7 @@ static const struct test tests[] = {
     {"keep-alive", test_keep_alive},
     {"slow header", test_slow_header},
     {"stop while waiting", test_stop_while_waiting},
+    {"ipv6", test_ipv6},
     {"options", test_options},
 };
 
