@@ -9,7 +9,8 @@
  *
  * Errors: -ENOSPC when there is no room, -EIO for other trouble of the disk, -EEXIST when a fact collides
  * with a unique one (an Idempotency-Key, an id), -EPROTO when the schema refuses it, -ENOENT for what is not
- * there. A fact that was refused is not in the ledger, not even in part. */
+ * there, -EINVAL for a query that cannot be (a cursor, a time, a limit), -EBUSY when another process has the
+ * record open. A fact that was refused is not in the ledger, not even in part. */
 #ifndef FLASHFARM_STORE_STORE_H
 #define FLASHFARM_STORE_STORE_H
 
@@ -35,7 +36,8 @@ struct store_options {
  * refused), checks that the head of the chain is whole, and starts the writer thread. Blocks. */
 int store_open(struct store **store, const struct store_options *options, struct error *error);
 
-/* Commits what is queued, ends the writer thread, closes. Calls outstanding callbacks. Blocks. */
+/* Commits what is queued, ends the writer thread, closes. Calls outstanding callbacks (-ECANCELED for queries
+ * that were cut short). Blocks. The loop must run once more before it is closed. */
 void store_close(struct store *store);
 
 struct store_fact {
@@ -59,11 +61,13 @@ typedef void store_answer(void *context, json_t *answer, const struct error *err
 
 /* Appends facts in one transaction, all or none; `done` runs once they are durable or refused. Order of
  * calls is order in the ledger. After the callback of an append and before that of any later one, the
- * listener hears of its records, in order. */
+ * listener hears of its records, in order. No facts at all is a sign of life: `done` runs once the writer has
+ * been through everything before. */
 void store_append(struct store *store, const struct store_fact *facts, size_t count, store_done *done,
                   void *context);
 
-/* As store_append(), waiting on the current fiber (fiber_await(): cancellation is held back). */
+/* As store_append(), waiting on the current fiber (fiber_await(): cancellation is held back). Outside a fiber
+ * it blocks, and runs the callbacks of what is committed meanwhile; so not from a callback of the store. */
 int store_append_wait(struct store *store, struct fibers *fibers, const struct store_fact *facts,
                       size_t count, struct error *error);
 
@@ -71,8 +75,9 @@ int store_append_wait(struct store *store, struct fibers *fibers, const struct s
 void store_set_listener(struct store *store, store_listener *listener, void *context);
 
 /* What the farm needs to go on after a start: {"jobs":[bodies of jobs that have not ended, each with its
- * state, its counts and "served", the stations that had their turn], "runs":[runs without outcome], "stations":[{name,enabled,served_uid}], "last_job":n, "last_run":n,
- * "clean":bool (the last daemon stopped in good order)}. Blocks; called once before the loop runs. */
+ * state, its counts and "served", the stations that had their turn], "runs":[runs without outcome],
+ * "stations":[{name,enabled,served_uid}], "last_job":n, "last_run":n, "clean":bool (the last daemon stopped
+ * in good order, or there was none)}. Blocks; called once before the loop runs. */
 int store_load(struct store *store, json_t **state, struct error *error);
 
 /* A page of a list: answers {"items":[…], "next":cursor or null}. Cursors are opaque texts. */
@@ -84,7 +89,8 @@ struct store_page {
 /* What to look for; NULL or 0 means any. */
 struct store_run_filter {
     int64_t job;
-    const char *serial, *uid, *image, *work_order, *station, *outcome;
+    const char *serial, *uid, *image, *work_order, *station;
+    const char *outcome;   /* "running": those without one */
     const char *from, *to; /* RFC 3339 times of the run's start; from included, to excluded */
 };
 

@@ -39,7 +39,7 @@ enum opcode { /* AN3155 table 2 */
 
 /* How long the board may think, beyond the time the bytes take on the line. */
 enum {
-    SYNC_ANSWER_US = 500 * MS,
+    SYNC_ANSWER_US = 150 * MS, /* the bootloader takes one; an adapter with a 16 ms timer more */
     COMMAND_ANSWER_US = 1000 * MS,
     RESET_US = 100 * MS,           /* after a command that ends in a system reset, before the next 0x7F */
     QUIET_US = 50 * MS,            /* silence that ends whatever the board was still saying */
@@ -364,7 +364,14 @@ static const struct chip_family *family_of(uint32_t id)
     return NULL;
 }
 
-static int connect_at(struct session *session, uint32_t baud, struct error *error)
+/* How much is done for contact at one rate. */
+enum effort {
+    EFFORT_PROBE,    /* does anything answer? */
+    EFFORT_CONNECT,  /* and does the rate prove itself? */
+    EFFORT_THOROUGH, /* even when somebody left a command half-way */
+};
+
+static int try_rate(struct session *session, uint32_t baud, enum effort effort, struct error *error)
 {
     const struct port_line line = line_at(baud);
     int status = port_set_line(session->port, &line, error);
@@ -372,9 +379,10 @@ static int connect_at(struct session *session, uint32_t baud, struct error *erro
     if (status == 0)
         status = entry_enter(session, error);
     if (status == 0)
-        status = sync_at_rate(session, true, error);
-    if (status == 0)
-        status = get(session, error);
+        status = sync_at_rate(session, effort == EFFORT_THOROUGH, error);
+    if (status < 0 || effort == EFFORT_PROBE)
+        return status;
+    status = get(session, error);
     if (status == 0)
         status = get_id(session, &session->board.chip_id, error);
     if (status < 0)
@@ -390,46 +398,52 @@ static bool rate_to_blame(const struct session *session, int status)
            port_now_us(session->port) < session->deadline_us;
 }
 
-static int stm32_connect(struct session *session, struct error *error)
+static uint32_t top_rate(const struct session *session)
 {
-    uint32_t top = session->baud_max ? session->baud_max : DEFAULT_BAUD;
+    return session->baud_max ? session->baud_max : DEFAULT_BAUD;
+}
+
+/* Down the ladder from the rate that proved itself here before, or else from the top. */
+static int try_rates(struct session *session, enum effort effort, struct error *error)
+{
+    uint32_t top = top_rate(session);
     uint32_t first = session->baud_proven && session->baud_proven <= top ? session->baud_proven : top;
-    int status = connect_at(session, first, error);
+    int status = try_rate(session, first, effort, error);
 
     for (size_t i = 0; status < 0 && rate_to_blame(session, status) && i < sizeof rates / sizeof *rates; i++)
         if (rates[i] < first) {
             struct error lower;
-            int lower_status = connect_at(session, rates[i], &lower);
+            int lower_status = try_rate(session, rates[i], effort, &lower);
 
-            log_debug(&session->log, "%u baud: %s", session->port->line.baud,
-                      lower_status < 0 ? lower.text : "in contact");
             /* Of two failures the one that heard something tells more. */
             if (lower_status == 0 || status == -EAGAIN || !rate_to_blame(session, lower_status)) {
                 status = lower_status;
                 *error = lower;
             }
         }
+    return status;
+}
+
+static int stm32_connect(struct session *session, struct error *error)
+{
+    int status = try_rates(session, EFFORT_CONNECT, error);
+
+    if (status == -EAGAIN)
+        status = try_rates(session, EFFORT_THOROUGH, error);
     session->baud_proven = status == 0 ? session->port->line.baud : 0;
     if (status == -EAGAIN)
         return error_set(error, FAILURE_CODE(FAILURE_NO_CONTACT),
                          "nothing answers at %u baud or below: no board, no power, or not in its bootloader",
-                         top);
+                         top_rate(session));
     return status;
 }
 
 static int stm32_probe(struct session *session, struct error *error)
 {
-    uint32_t top = session->baud_max ? session->baud_max : DEFAULT_BAUD;
-    const struct port_line line = line_at(session->baud_proven ? session->baud_proven : top);
-    int status = port_set_line(session->port, &line, error);
+    int status = session->baud_proven ? try_rate(session, session->baud_proven, EFFORT_PROBE, error)
+                                      : try_rates(session, EFFORT_PROBE, error);
 
-    if (status == 0)
-        status = entry_enter(session, error);
-    if (status == 0)
-        status = sync_at_rate(session, false, error);
-    if (status == -EAGAIN)
-        return error_reclass(error, FAILURE_CODE(FAILURE_NO_CONTACT));
-    return status;
+    return status == -EAGAIN ? error_reclass(error, FAILURE_CODE(FAILURE_NO_CONTACT)) : status;
 }
 
 /* After a NACK, a time-out or nonsense: let the line fall silent, then one 0x7F after the other until the

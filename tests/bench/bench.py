@@ -28,6 +28,8 @@ def parse():
     parser.add_argument("--only", action="append", choices=TABLES, help="this table; may be repeated")
     parser.add_argument("--repetitions", type=int, default=0, help="of each measurement (default 3)")
     parser.add_argument("--no-realtime", action="store_true", help="the simulator without real-time priority")
+    parser.add_argument("--alone", action="store_true",
+                        help="real-time priority for all that is measured: for a machine that others use, too")
     return parser.parse_args()
 
 
@@ -39,6 +41,7 @@ class Settings:
         self.quiet = short
         self.repetitions = arguments.repetitions or (1 if short else 3)
         self.realtime = not arguments.no_realtime and may_realtime()
+        self.alone = arguments.alone
         self.size = (4 if short else 64) * 1024
         self.bauds = [921600] if short else [115200, 921600]
         self.gang_size = (1 if short else 16) * 1024
@@ -67,6 +70,14 @@ def may_realtime():
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
+def set_others_aside():
+    """What this process starts inherits it: daemon, stm32flash, thin client and generators alike."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except OSError as error:
+        raise SystemExit(f"bench: --alone: {error}") from error
+
+
 def first_line(*command):
     try:
         text = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
@@ -84,21 +95,24 @@ def processor():
 def describe_machine(programs, settings):
     return {"processor": processor(), "cores": os.cpu_count(), "kernel": platform.release(),
             "load_average": os.getloadavg(), "disk": first_line("stat", "-f", "-c", "%T", "/tmp"),
-            "simulator_realtime": settings.realtime, "daemon": first_line(programs.daemon, "--version"),
+            "simulator_realtime": settings.realtime, "alone": settings.alone, "daemon": first_line(programs.daemon, "--version"),
             "stm32flash": programs.stm32flash is not None, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
 def print_machine(machine):
     print(f"{machine['daemon']} on {machine['cores']} cores ({machine['processor']}), Linux {machine['kernel']}, "
           f"{machine['time']}")
-    print(f"load average before: {machine['load_average'][0]:.2f}; simulator "
-          f"{'with' if machine['simulator_realtime'] else 'without'} real-time priority; record on {machine['disk']}")
+    priority = "all" if machine["alone"] else "the simulator" if machine["simulator_realtime"] else "nothing"
+    print(f"load average before: {machine['load_average'][0]:.2f}; real-time priority for {priority}; record on "
+          f"{machine['disk']}")
 
 
 def main():
     arguments = parse()
     settings, report = Settings(arguments), Report()
     programs = plant.Programs(arguments.build)
+    if arguments.alone:
+        set_others_aside()
     report.results["machine"] = describe_machine(programs, settings)
     print_machine(report.results["machine"])
     for name, run in TABLES.items():

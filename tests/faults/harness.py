@@ -48,6 +48,7 @@ def arguments(description, **more):
     parser.add_argument("--verbose", action="store_true", help="the daemon's log as it comes")
     for name, (kind, default, text) in more.items():
         parser.add_argument("--" + name.replace("_", "-"), type=kind, default=default, help=text)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))  # so that everything is tidied up
     return parser.parse_args()
 
 

@@ -61,8 +61,8 @@ static void tell_a_shift(struct scene *scene)
     CHECK(scene_append(scene, "job.submitted", job) == 0);
     CHECK(scene_append(scene, "job.submitted", job_submitted(2, 2, 0, NULL)) == 0);
     CHECK(scene_append(scene, "station.state", parse("{\"name\":\"A1\",\"state\":\"ready\"}")) == 0);
-    CHECK(scene_append(scene, "station.state",
-                       parse("{\"name\":\"A2\",\"state\":\"disabled\",\"reason\":\"x\"}")) == 0);
+    CHECK(scene_append(scene, "station.enabled",
+                       parse("{\"name\":\"A2\",\"enabled\":false,\"by\":\"local\"}")) == 0);
     for (int id = 1; id <= 40; id++) {
         CHECK(scene_append(scene, "run.started",
                            run_started(id, 1 + id % 2, 1 + id % 2, "A1", "2026-11-21T12:25:00.123456Z")) ==
@@ -351,7 +351,7 @@ static const struct {
       "fact"}},
     {"image", {"fact", "id", "name", "format", "size", "base", "ranges", "added", "by"}},
     {"run_image", {"image", "run"}},
-    {"station", {"name", "state", "reason", "since", "fact"}},
+    {"station", {"name", "state", "reason", "since", "enabled", "by", "fact"}},
     {"idempotency", {"key", "body_sha256", "job", "fact"}},
     {"daemon", {"id", "version", "started", "stopped", "fact"}},
 };

@@ -323,6 +323,8 @@ static const struct {
     {"run.ended", "{\"id\":1,\"outcome\":\"fail\"}", -EPROTO, "has its time"},
     {"station.state", "{\"name\":\"A1\",\"state\":\"asleep\"}", -EPROTO, "state of a station"},
     {"station.state", "{\"state\":\"ready\"}", -EPROTO, "station.name"},
+    {"station.enabled", "{\"name\":\"A1\"}", -EPROTO, "station.enabled"},
+    {"station.enabled", "{\"name\":\"A1\",\"enabled\":2}", -EPROTO, "true or false"},
 };
 
 static void prepare_refusals(struct scene *scene)
@@ -849,6 +851,36 @@ static void test_golden_schema(void)
     free(dump);
 }
 
+/* What durability and the rules of the schema hang on, asked of a connection made as the writer makes its
+ * own. */
+static void test_settings(void)
+{
+    static const struct {
+        const char *pragma;
+        int64_t value;
+    } settings[] = {
+        {"PRAGMA synchronous", 2}, /* FULL */
+        {"PRAGMA foreign_keys", 1},
+        {"PRAGMA recursive_triggers", 1},
+        {"PRAGMA busy_timeout", 5000},
+        {"PRAGMA application_id", 0x666c6672},
+        {"SELECT journal_mode = 'wal' FROM pragma_journal_mode", 1},
+    };
+    struct scene scene;
+    struct database database;
+    struct log log;
+
+    scene_prepare(&scene);
+    log = log_named(&scene.output, "store");
+    CHECK(database_open(&database, scene.path, true, &scene.error) == 0);
+    CHECK(migrate(&database, &log, &scene.error) == 0);
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++)
+        if (!CHECK(raw_integer(database.handle, settings[i].pragma) == settings[i].value))
+            (void)fprintf(stderr, "  %s\n", settings[i].pragma);
+    database_close(&database);
+    scene_end(&scene);
+}
+
 /* Looking for runs --------------------------------------------------------------------------------------- */
 
 enum { RUNS = 2000 };
@@ -1273,6 +1305,7 @@ static const struct test tests[] = {
     {"path that cannot be opened", test_unopenable},
     {"no room, then room again", test_no_room},
     {"golden schema", test_golden_schema},
+    {"settings of the writer", test_settings},
     {"filters and pages", test_filters},
     {"jobs, images, units", test_jobs_images_units},
     {"bad requests", test_bad_requests},
