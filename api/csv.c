@@ -76,8 +76,7 @@ static char *join(const json_t *array)
     const json_t *item;
     size_t i;
 
-    json_array_foreach(array, i, item)
-    {
+    json_array_foreach (array, i, item) {
         const char *word = json_string_value(item);
         char *longer = format_text("%s%s%s", text, i ? " " : "", word ? word : "");
 

@@ -68,8 +68,7 @@ static void on_slice(uv_idle_t *slice)
     struct events *events = slice->data;
     size_t count = 0;
 
-    LIST_EACH(node, &events->woken)
-    {
+    LIST_EACH (node, &events->woken) {
         if (count++ == WAKE_SLICE)
             break;
         list_remove(node);
@@ -227,8 +226,7 @@ static void take_records(struct subscriber *subscriber, const json_t *page)
     char *text = NULL;
     const json_t *record;
 
-    json_array_foreach(json_object_get(page, "items"), i, record)
-    {
+    json_array_foreach (json_object_get(page, "items"), i, record) {
         text = take_record(subscriber, record, text, &size);
     }
     if (size)
@@ -302,8 +300,7 @@ static void publish_fact(struct events *events, const struct farm_event *event)
     events->last = event->sequence;
     if (events->last - events->first >= (int64_t)events->options.ring)
         events->first = events->last - (int64_t)events->options.ring + 1;
-    LIST_EACH(node, &events->idle)
-    {
+    LIST_EACH (node, &events->idle) {
         struct subscriber *subscriber = LIST_ENTRY(node, struct subscriber, node);
 
         if (topic_wanted(subscriber->topics, event->topic))
@@ -315,8 +312,7 @@ static void on_progress(uv_timer_t *timer)
 {
     struct events *events = timer->data;
 
-    LIST_EACH(node, &events->idle)
-    {
+    LIST_EACH (node, &events->idle) {
         struct subscriber *subscriber = LIST_ENTRY(node, struct subscriber, node);
 
         if (subscriber->wants_progress && subscriber->version < events->version)
@@ -328,8 +324,7 @@ static struct latest *latest_of(struct events *events, const char *key)
 {
     struct latest *latest;
 
-    LIST_EACH(node, &events->latest)
-    {
+    LIST_EACH (node, &events->latest) {
         latest = LIST_ENTRY(node, struct latest, node);
         if (!strcmp(latest->key, key)) {
             list_remove(&latest->node);
@@ -382,8 +377,7 @@ static void on_heartbeat(uv_timer_t *timer)
 {
     struct events *events = timer->data;
 
-    LIST_EACH(node, &events->idle)
-    {
+    LIST_EACH (node, &events->idle) {
         struct subscriber *subscriber = LIST_ENTRY(node, struct subscriber, node);
 
         subscriber->heartbeat = true;
@@ -516,8 +510,7 @@ struct events *events_new(const struct events_options *options)
 void events_free(struct events *events)
 {
     clear_ring(events);
-    LIST_EACH(node, &events->latest)
-    {
+    LIST_EACH (node, &events->latest) {
         struct latest *latest = LIST_ENTRY(node, struct latest, node);
 
         list_remove(&latest->node);

@@ -283,8 +283,7 @@ static void on_sweep(uv_timer_t *timer)
     struct http *http = timer->data;
     int64_t now_us = clock_monotonic_us(http->options.clock);
 
-    LIST_EACH(node, &http->peers)
-    {
+    LIST_EACH (node, &http->peers) {
         struct peer *peer = LIST_ENTRY(node, struct peer, node);
 
         if (peer->deadline_us < now_us) {
@@ -562,15 +561,14 @@ void http_stop(struct http *http, void (*done)(void *context), void *context)
     if (fd >= 0)
         (void)close(fd);
     /* libmicrohttpd must not be stopped with suspended connections. */
-    LIST_EACH(node, &http->requests)
-    {
+    LIST_EACH (node, &http->requests) {
         struct request *request = LIST_ENTRY(node, struct request, node);
 
         if (request->suspended)
             overtake(request);
     }
-    LIST_EACH(node, &http->streams)
-    stream_wake(LIST_ENTRY(node, struct stream, node));
+    LIST_EACH (node, &http->streams)
+        stream_wake(LIST_ENTRY(node, struct stream, node));
     (void)uv_timer_start(&http->linger, on_linger, LINGER_MS, 0);
     pump_soon(http);
 }

@@ -32,8 +32,7 @@ static void on_jobs(void *context, json_t *answer, const struct error *error)
     json_t *job;
 
     if (answer) {
-        json_array_foreach(json_object_get(answer, "items"), i, job)
-        {
+        json_array_foreach (json_object_get(answer, "items"), i, job) {
             add_live(request->context, job);
         }
     }

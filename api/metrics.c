@@ -48,16 +48,14 @@ static void print_stations(FILE *out, const struct farm *farm)
     json_t *count;
     size_t i;
 
-    json_array_foreach(stations, i, station)
-    {
+    json_array_foreach (stations, i, station) {
         state = json_string_value(json_object_get(station, "state"));
         if (state)
             (void)json_object_set_new(counts, state,
                                       json_integer(json_integer_value(json_object_get(counts, state)) + 1));
     }
     head(out, "stations", "gauge", "Stations by state.");
-    json_object_foreach(counts, state, count)
-    {
+    json_object_foreach (counts, state, count) {
         (void)fprintf(out, "flashfarm_stations{state=\"%s\"} %" JSON_INTEGER_FORMAT "\n", state,
                       json_integer_value(count));
     }

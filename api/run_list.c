@@ -45,8 +45,7 @@ static void take_page(struct export *export, const json_t *page)
     const json_t *run;
     size_t i;
 
-    json_array_foreach(json_object_get(page, "items"), i, run)
-    {
+    json_array_foreach (json_object_get(page, "items"), i, run) {
         if (export->remaining-- <= 0)
             break;
         csv_run(&export->csv, run);

@@ -13,12 +13,13 @@
 #include <unistd.h>
 
 #define KEY_BYTES       32
+#define KEY_CHARS       (2 * (size_t)KEY_BYTES)
 #define KEY_LEAST_CHARS 32 /* shorter ones are words that people think of */
 
 static int generate_key(const char *path, struct error *error)
 {
     uint8_t secret[KEY_BYTES];
-    char line[2 * KEY_BYTES + 2];
+    char line[KEY_CHARS + 2];
     int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     int status = 0;
 
@@ -26,8 +27,8 @@ static int generate_key(const char *path, struct error *error)
         return errno == EEXIST ? 0 : error_set_errno(error, errno, "cannot make the key file %s", path);
     randombytes_buf(secret, sizeof secret);
     bytes_to_hex(secret, sizeof secret, line);
-    line[2 * KEY_BYTES] = '\n';
-    if (write(file, line, 2 * KEY_BYTES + 1) != 2 * KEY_BYTES + 1 || fsync(file) < 0)
+    line[KEY_CHARS] = '\n';
+    if (write(file, line, KEY_CHARS + 1) != (ssize_t)KEY_CHARS + 1 || fsync(file) < 0)
         status = error_set_errno(error, errno, "cannot write the key file %s", path);
     (void)close(file);
     if (status < 0)

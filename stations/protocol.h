@@ -36,10 +36,11 @@ struct session {
     struct port *port;
     const struct protocol *protocol;
     struct log log;
-    uint32_t baud_max;         /* the highest rate to try; 0: the protocol's own choice */
-    uint32_t baud_proven;      /* in: the rate that proved itself here last time, or 0; out: the one in use */
-    const struct entry *entry; /* how to get into the bootloader */
-    int64_t deadline_us;       /* of the whole run; every step's deadline is cut to it */
+    uint32_t baud_max;    /* the highest rate to try; 0: the protocol's own choice */
+    uint32_t baud_proven; /* in: the rate that proved itself here last time, or 0; out: the one in use */
+    bool half_way; /* in: the last conversation here may have been cut off in the middle of a command */
+    const struct entry *entry;        /* how to get into the bootloader */
+    int64_t deadline_us;              /* of the whole run; every step's deadline is cut to it */
     const struct chip_family *family; /* known after identify; NULL for a chip that has no row */
     struct board board;
     void *state; /* the protocol's own, protocol->state_size bytes, zeroed */

@@ -187,8 +187,7 @@ static int settle_quantity(struct server *server, json_t *order, struct error *e
         return 0;
     if (json_is_string(names)) {
         status = http_get(server, "/v1/stations", &body, error);
-        json_array_foreach(json_object_get(body, "items"), index, station)
-        {
+        json_array_foreach (json_object_get(body, "items"), index, station) {
             count += !json_is_false(json_object_get(station, "enabled"));
         }
         json_decref(body);
@@ -252,8 +251,7 @@ static int64_t count_passes(const json_t *runs)
     size_t index;
     json_t *run;
 
-    json_array_foreach(json_object_get(runs, "items"), index, run)
-    {
+    json_array_foreach (json_object_get(runs, "items"), index, run) {
         passes += strcmp(value_text(run, "outcome"), "pass") == 0;
     }
     return passes;
@@ -308,8 +306,7 @@ static void make_bars(struct bars *bars, const json_t *job)
     size_t index;
     json_t *name;
 
-    json_array_foreach(names, index, name)
-    {
+    json_array_foreach (names, index, name) {
         if (json_is_string(name))
             (void)bars_of(bars, json_string_value(name));
     }

@@ -209,8 +209,7 @@ static int find_image(struct server *server, const char *what, char id[65], stru
     size_t index, found = 0;
     int status = http_get_list(server, "/v1/images", 0, &body, error);
 
-    json_array_foreach(json_object_get(body, "items"), index, image)
-    {
+    json_array_foreach (json_object_get(body, "items"), index, image) {
         const char *candidate = value_text(image, "id");
 
         if (strncmp(candidate, what, strlen(what)) == 0 || strcmp(value_text(image, "name"), what) == 0) {
@@ -394,8 +393,7 @@ static void print_phases(const json_t *run)
     if (!json_array_size(phases))
         return;
     (void)printf("  %-12s", "phases");
-    json_array_foreach(phases, index, phase)
-    {
+    json_array_foreach (phases, index, phase) {
         char *name = value_clean(copy_text(value_text(phase, "name")));
 
         (void)printf("%s %s %.3f s", index ? "," : "", name, (double)value_number(phase, "us") / 1e6);
@@ -456,8 +454,7 @@ int command_trace(struct server *server, const struct options *options, struct e
 
         (void)printf("unit serial %s, uid %s, %zu runs\n", serial_text, uid_text,
                      json_array_size(json_object_get(unit, "runs")));
-        json_array_foreach(json_object_get(unit, "runs"), index, run)
-        {
+        json_array_foreach (json_object_get(unit, "runs"), index, run) {
             print_run(run);
         }
 

@@ -72,8 +72,7 @@ static char *format_any(const json_t *value)
         return joined;
     }
     joined = copy_text("");
-    json_array_foreach(value, index, item)
-    {
+    json_array_foreach (value, index, item) {
         const char *word = json_string_value(item);
 
         text = format_text("%s%s%s", joined, index ? "," : "", word ? word : "?");
@@ -118,8 +117,7 @@ static char *format_floor(const json_t *run)
     size_t index;
     json_t *phase;
 
-    json_array_foreach(phases, index, phase)
-    {
+    json_array_foreach (phases, index, phase) {
         us += value_number(phase, "us");
     }
     if (floor_us <= 0 || us <= 0)
@@ -238,8 +236,7 @@ void value_print_object(FILE *out, json_t *object)
     const char *name;
     json_t *value;
 
-    json_object_foreach(object, name, value)
-    {
+    json_object_foreach (object, name, value) {
         char *label = value_clean(copy_text(name));
         char *text = value_clean(json_is_null(value) ? copy_text("-") : format_any(value));
 

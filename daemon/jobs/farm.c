@@ -49,8 +49,7 @@ static void on_telling(uv_timer_t *timer)
 {
     struct farm *farm = timer->data;
 
-    LIST_EACH(node, &farm->stations)
-    {
+    LIST_EACH (node, &farm->stations) {
         struct station *station = LIST_ENTRY(node, struct station, node);
 
         if (!station->dirty)
@@ -157,13 +156,11 @@ struct farm *farm_new(const struct farm_options *options)
 
 void farm_free(struct farm *farm)
 {
-    LIST_EACH(node, &farm->jobs)
-    {
+    LIST_EACH (node, &farm->jobs) {
         list_remove(node);
         job_free(LIST_ENTRY(node, struct job, node));
     }
-    LIST_EACH(other, &farm->stations)
-    {
+    LIST_EACH (other, &farm->stations) {
         list_remove(other);
         station_free(LIST_ENTRY(other, struct station, node));
     }
@@ -180,8 +177,7 @@ void farm_free(struct farm *farm)
 
 struct station *farm_find_station(const struct farm *farm, const char *name)
 {
-    LIST_EACH(node, &farm->stations)
-    {
+    LIST_EACH (node, &farm->stations) {
         struct station *station = LIST_ENTRY(node, struct station, node);
 
         if (strcmp(station->settings.name, name) == 0)
@@ -192,8 +188,7 @@ struct station *farm_find_station(const struct farm *farm, const char *name)
 
 struct job *farm_find_job(const struct farm *farm, int64_t id)
 {
-    LIST_EACH(node, &farm->jobs)
-    {
+    LIST_EACH (node, &farm->jobs) {
         struct job *job = LIST_ENTRY(node, struct job, node);
 
         if (job->id == id)
@@ -205,8 +200,7 @@ struct job *farm_find_job(const struct farm *farm, int64_t id)
 const struct station *farm_uid_in_use(const struct farm *farm, const struct station *asking,
                                       const struct board *board)
 {
-    LIST_EACH(node, &farm->stations)
-    {
+    LIST_EACH (node, &farm->stations) {
         const struct station *station = LIST_ENTRY(node, struct station, node);
 
         if (station != asking && station_busy(station) && station->board_known && board->uid_size &&
@@ -219,8 +213,7 @@ const struct station *farm_uid_in_use(const struct farm *farm, const struct stat
 
 void farm_wake(struct farm *farm)
 {
-    LIST_EACH(node, &farm->stations)
-    {
+    LIST_EACH (node, &farm->stations) {
         station_wake(LIST_ENTRY(node, struct station, node));
     }
 }
@@ -282,8 +275,7 @@ static const struct station_settings *find_settings(const struct settings *setti
 
 void farm_review_jobs(struct farm *farm)
 {
-    LIST_EACH(node, &farm->jobs)
-    {
+    LIST_EACH (node, &farm->jobs) {
         job_review(LIST_ENTRY(node, struct job, node));
     }
 }
@@ -296,8 +288,7 @@ int farm_configure(struct farm *farm, const struct settings *settings, struct er
 
     if (status < 0)
         return status;
-    LIST_EACH(node, &farm->stations)
-    {
+    LIST_EACH (node, &farm->stations) {
         struct station *station = LIST_ENTRY(node, struct station, node);
         const struct station_settings *wanted = find_settings(settings, station->settings.name);
 
@@ -338,9 +329,12 @@ static int settle_unknown_runs(struct starting *starting)
     size_t index;
     int status = 0;
 
-    json_array_foreach(json_object_get(starting->state, "runs"), index, run)
-    {
+    json_array_foreach (json_object_get(starting->state, "runs"), index, run) {
         struct store_fact fact = {.kind = "run.ended", .body = run_unknown_fact(run, farm->options.clock)};
+        struct station *station = farm_find_station(farm, json_string_value(json_object_get(run, "station")));
+
+        if (station)
+            station->half_way = true;
 
         log_warning(&farm->log, "run %lld at station %s was under way when the host stopped: unknown",
                     (long long)json_integer_value(json_object_get(run, "id")),
@@ -370,8 +364,7 @@ static void mark_served(struct job *job, const json_t *recorded)
     const json_t *name;
     size_t index;
 
-    json_array_foreach(json_object_get(recorded, "served"), index, name)
-    {
+    json_array_foreach (json_object_get(recorded, "served"), index, name) {
         struct job_place *place = job_place(job, json_string_value(name));
 
         if (place)
@@ -420,13 +413,11 @@ static void run_start(void *argument)
     if (store_append_wait(farm->options.store, farm->options.fibers, &fact, 1, &starting->error) < 0 ||
         settle_unknown_runs(starting) < 0)
         return;
-    json_array_foreach(json_object_get(starting->state, "jobs"), index, job)
-    {
+    json_array_foreach (json_object_get(starting->state, "jobs"), index, job) {
         resume_job(farm, job);
     }
     farm->started = true;
-    LIST_EACH(node, &farm->stations)
-    {
+    LIST_EACH (node, &farm->stations) {
         station_begin(LIST_ENTRY(node, struct station, node));
     }
 }
@@ -445,8 +436,7 @@ static void remember_stations(struct farm *farm, const json_t *stations)
     const json_t *station;
     size_t index;
 
-    json_array_foreach(stations, index, station)
-    {
+    json_array_foreach (stations, index, station) {
         const char *name = json_string_value(json_object_get(station, "name"));
         struct station *configured = farm_find_station(farm, name);
         bool enabled = !json_is_false(json_object_get(station, "enabled"));
@@ -485,8 +475,7 @@ int farm_start(struct farm *farm, farm_done *done, void *context, struct error *
 
 static bool at_rest(const struct list *stations)
 {
-    LIST_EACH(node, stations)
-    {
+    LIST_EACH (node, stations) {
         if (LIST_ENTRY(node, struct station, node)->fiber)
             return false;
     }
@@ -516,8 +505,7 @@ static void end_stop(struct farm *farm)
 
 static void cancel_running(struct list *stations)
 {
-    LIST_EACH(node, stations)
-    {
+    LIST_EACH (node, stations) {
         struct station *station = LIST_ENTRY(node, struct station, node);
 
         if (station->fiber)
@@ -543,8 +531,7 @@ static void on_stop_timeout(uv_timer_t *timer)
 /* Stations that only wait look around at once; those with a board in hand are left alone. */
 static void stop_idle(struct list *stations)
 {
-    LIST_EACH(node, stations)
-    {
+    LIST_EACH (node, stations) {
         struct station *station = LIST_ENTRY(node, struct station, node);
 
         if (station->fiber && station->state != STATE_RUNNING && station->state != STATE_RECORDING)

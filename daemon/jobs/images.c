@@ -366,8 +366,7 @@ int images_load(struct images *images, const json_t *ids, struct image *merged, 
     size_t index;
 
     *merged = (struct image){.count = 0};
-    json_array_foreach(ids, index, id)
-    {
+    json_array_foreach (ids, index, id) {
         struct image one = {.count = 0};
         int status = load_one(images, json_string_value(id), &one, error);
 

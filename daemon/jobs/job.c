@@ -52,8 +52,7 @@ bool job_wants(const struct job *job, const struct station *station)
 
 struct job *jobs_for_station(struct farm *farm, const struct station *station)
 {
-    LIST_EACH(node, &farm->jobs)
-    {
+    LIST_EACH (node, &farm->jobs) {
         struct job *job = LIST_ENTRY(node, struct job, node);
 
         if (job_wants(job, station))

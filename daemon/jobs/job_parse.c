@@ -46,8 +46,7 @@ static int read_images(struct job *job, const json_t *value, struct error *error
     (void)job;
     if (!json_is_array(value) || json_array_size(value) == 0)
         return refuse(error, "images", "a list of image ids (SHA-256), as POST /v1/images answers them");
-    json_array_foreach(value, index, id)
-    {
+    json_array_foreach (value, index, id) {
         if (!json_is_string(id) || !is_sha256(json_string_value(id)))
             return error_set(error, -EINVAL, "images[%zu]: expected 64 lower-case hexadecimal digits", index);
     }
@@ -73,8 +72,7 @@ static int add_place(struct job *job, const char *name, struct error *error)
 
 static int add_all_places(struct job *job, struct error *error)
 {
-    LIST_EACH(node, &job->farm->stations)
-    {
+    LIST_EACH (node, &job->farm->stations) {
         const struct station *station = LIST_ENTRY(node, struct station, node);
 
         if (station->enabled && add_place(job, station->settings.name, error) < 0)
@@ -92,8 +90,7 @@ static int read_stations(struct job *job, const json_t *value, struct error *err
         return add_all_places(job, error);
     if (!json_is_array(value) || json_array_size(value) == 0)
         return refuse(error, "stations", "\"all\" or a list of station names");
-    json_array_foreach(value, index, name)
-    {
+    json_array_foreach (value, index, name) {
         if (!json_is_string(name))
             return refuse(error, "stations", "\"all\" or a list of station names");
         if (add_place(job, json_string_value(name), error) < 0)
@@ -241,8 +238,7 @@ static int read_options(struct job *job, const json_t *value, struct error *erro
 
     if (!json_is_array(value) || json_array_size(value) > ORDER_OPTIONS)
         return refuse(error, "option_bytes", "a list of at most 8 {address, hex}");
-    json_array_foreach(value, index, item)
-    {
+    json_array_foreach (value, index, item) {
         if (read_option(&job->order.options[index], item, error) < 0)
             return error->code;
     }
@@ -260,8 +256,7 @@ static int read_keep(struct job *job, const json_t *value, struct error *error)
     if (!json_is_array(value) || json_array_size(value) > KEEP_MAX)
         return refuse(error, "keep", "a list of at most 64 {address, size}");
     job->keep = reallocate(job->keep, json_array_size(value), sizeof *job->keep);
-    json_array_foreach(value, index, item)
-    {
+    json_array_foreach (value, index, item) {
         if (read_address("keep address", json_object_get(item, "address"), &job->keep[index].address, error) <
                 0 ||
             read_address("keep size", json_object_get(item, "size"), &job->keep[index].size, error) < 0)
@@ -344,8 +339,7 @@ int job_parse(struct farm *farm, const json_t *body, struct job **job, struct er
     made->farm = farm;
     made->work_order = copy_text("");
     made->body = normalised(body);
-    json_object_foreach(made->body, name, value)
-    {
+    json_object_foreach (made->body, name, value) {
         if (status == 0 && !json_is_null(value))
             status = read_member(made, name, value, error);
     }

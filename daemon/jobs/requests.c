@@ -17,8 +17,7 @@ json_t *farm_stations(const struct farm *farm)
 {
     json_t *stations = json_array();
 
-    LIST_EACH(node, &farm->stations)
-    {
+    LIST_EACH (node, &farm->stations) {
         (void)json_array_append_new(stations, station_describe(LIST_ENTRY(node, struct station, node)));
     }
     return stations;
@@ -42,8 +41,7 @@ struct farm_statistics farm_statistics(const struct farm *farm)
 {
     struct farm_statistics statistics = farm->statistics;
 
-    LIST_EACH(node, &farm->stations)
-    {
+    LIST_EACH (node, &farm->stations) {
         const struct station *station = LIST_ENTRY(node, struct station, node);
 
         statistics.stations++;
@@ -51,8 +49,7 @@ struct farm_statistics farm_statistics(const struct farm *farm)
         statistics.stations_lost += station->state == STATE_PORT_LOST;
         statistics.stations_disabled += !station->enabled;
     }
-    LIST_EACH(other, &farm->jobs)
-    {
+    LIST_EACH (other, &farm->jobs) {
         statistics.jobs_open += job_open(LIST_ENTRY(other, struct job, node));
     }
     return statistics;
@@ -62,8 +59,7 @@ void farm_failures(const struct farm *farm,
                    void (*each)(void *context, const char *station, const char *class_word, int64_t count),
                    void *context)
 {
-    LIST_EACH(node, &farm->stations)
-    {
+    LIST_EACH (node, &farm->stations) {
         const struct station *station = LIST_ENTRY(node, struct station, node);
 
         for (int class = 1; class < FAILURE_COUNT; class ++)
@@ -205,8 +201,7 @@ static void search_ports(void *argument)
 /* Who uses a device, by the device it opened. */
 static const char *station_on(const struct farm *farm, const char *device)
 {
-    LIST_EACH(node, &farm->stations)
-    {
+    LIST_EACH (node, &farm->stations) {
         const struct station *station = LIST_ENTRY(node, struct station, node);
 
         if (strcmp(station->traits.path, device) == 0)
@@ -469,8 +464,7 @@ static void run_job_answer(void *argument)
 
 static void cancel_units(const struct job *job)
 {
-    LIST_EACH(node, &job->farm->stations)
-    {
+    LIST_EACH (node, &job->farm->stations) {
         struct station *station = LIST_ENTRY(node, struct station, node);
 
         if (station->job == job && station->state == STATE_RUNNING && station->fiber)

@@ -75,7 +75,14 @@ static json_t *phases_of(const struct report *report)
     return phases;
 }
 
-/* Who took the time, in per mille of the whole run. */
+static double share(int64_t part, int64_t whole)
+{
+    int64_t per_mille = whole ? part * 1000 / whole : 0;
+
+    return (double)per_mille / 1000;
+}
+
+/* Who took the time of the whole run. */
 static json_t *shares_of(const struct report *report, int64_t *floor_us)
 {
     int64_t sum = 0, wire = 0, target = 0, host = 0, retry = 0;
@@ -90,10 +97,8 @@ static json_t *shares_of(const struct report *report, int64_t *floor_us)
             retry += report->phases[i].retry_us;
             *floor_us += report->phases[i].floor_us;
         }
-    sum = sum ? sum : 1;
-    return json_pack("{s:f,s:f,s:f,s:f}", "wire", (double)(wire * 1000 / sum) / 1000, "target",
-                     (double)(target * 1000 / sum) / 1000, "host", (double)(host * 1000 / sum) / 1000,
-                     "retry", (double)(retry * 1000 / sum) / 1000);
+    return json_pack("{s:f,s:f,s:f,s:f}", "wire", share(wire, sum), "target", share(target, sum), "host",
+                     share(host, sum), "retry", share(retry, sum));
 }
 
 static void add_verify(json_t *body, const struct report *report)
@@ -258,6 +263,7 @@ enum outcome run_unit(struct station *station, struct job *job)
                               .baud_max = station->settings.baud,
                               .baud_proven = station->baud_proven,
                               .entry = station->entry,
+                              .half_way = station->half_way,
                               .state = allocate(1, station->protocol->state_size)};
     struct report report;
 
@@ -267,6 +273,7 @@ enum outcome run_unit(struct station *station, struct job *job)
         station->baud_proven = session.baud_proven;
     station->board = report.board; /* also of a board that was refused: it may still be in the socket */
     station->board_known = report.board.chip_id != 0;
+    station->half_way = report.outcome == OUTCOME_FAIL;
     end(&running, &report);
     return report.outcome;
 }

@@ -18,12 +18,11 @@ struct station_settings {
 };
 
 struct settings {
-    char listen[128];    /* "127.0.0.1:8470" or "[::1]:8470" */
-    char state[256];     /* absolute directory */
-    char dashboard[256]; /* a directory served at / instead of the embedded page; may be empty */
-    char key_file[256];  /* API keys, one per line; empty: <state>/key, made by the daemon */
-    int stop_timeout_s;  /* how long SIGTERM lets running units finish */
-    int log_level;       /* enum log_level */
+    char listen[128];                  /* "127.0.0.1:8470" or "[::1]:8470" */
+    char state[256];                   /* absolute directory */
+    char key_file[256];                /* API keys, one per line; empty: <state>/key, made by the daemon */
+    int stop_timeout_s;                /* how long SIGTERM lets running units finish */
+    int log_level;                     /* enum log_level */
     struct station_settings *stations; /* in the order of the file */
     size_t station_count;
 };

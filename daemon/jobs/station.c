@@ -157,6 +157,7 @@ static struct session open_session(struct station *station, int64_t limit_us)
                             .baud_max = station->settings.baud,
                             .baud_proven = station->baud_proven,
                             .entry = station->entry,
+                            .half_way = station->half_way,
                             .deadline_us = port_now_us(station->port) + limit_us,
                             .state = allocate(1, station->protocol->state_size)};
 }
@@ -174,6 +175,9 @@ static int probe(struct station *station, struct error *error)
     struct session session = open_session(station, PROBE_LIMIT_US);
     int status = station->protocol->probe(&session, error);
 
+    /* One thorough look is enough, whether it found the board or an empty socket: a board that is being
+     * inserted should hear nothing but the one byte that it measures. */
+    station->half_way = false;
     close_session(&session);
     return status;
 }

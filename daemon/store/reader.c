@@ -238,8 +238,8 @@ void request_submit(struct request *request)
 static void interrupt_busy(struct reader *reader)
 {
     uv_mutex_lock(&reader->mutex);
-    LIST_EACH(node, &reader->busy)
-    sqlite3_interrupt(LIST_ENTRY(node, struct connection, node)->database.handle);
+    LIST_EACH (node, &reader->busy)
+        sqlite3_interrupt(LIST_ENTRY(node, struct connection, node)->database.handle);
     uv_mutex_unlock(&reader->mutex);
 }
 
@@ -265,8 +265,7 @@ void reader_free(struct reader *reader)
         settle(reader, request);
         answer_request(request);
     }
-    LIST_EACH(node, &reader->idle)
-    {
+    LIST_EACH (node, &reader->idle) {
         struct connection *connection = LIST_ENTRY(node, struct connection, node);
 
         database_close(&connection->database);
@@ -410,8 +409,7 @@ static json_t *newest(const json_t *runs, const char *key)
     const json_t *run;
     size_t index;
 
-    json_array_foreach(runs, index, run)
-    {
+    json_array_foreach (runs, index, run) {
         json_t *value = json_object_get(run, key);
 
         if (json_is_string(value))

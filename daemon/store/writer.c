@@ -119,8 +119,7 @@ static void fail_batch(struct writer *writer, struct list *batch, const struct e
 
     if (!sqlite3_get_autocommit(writer->database.handle))
         (void)database_run(&writer->database, QUERY_ROLLBACK, &ignored);
-    LIST_EACH(node, batch)
-    {
+    LIST_EACH (node, batch) {
         struct append *append = LIST_ENTRY(node, struct append, node);
 
         if (!append->error.code)
@@ -132,8 +131,7 @@ static void count_batch(struct writer *writer, struct list *batch, bool committe
 {
     struct store_statistics *statistics = &writer->statistics;
 
-    LIST_EACH(node, batch)
-    {
+    LIST_EACH (node, batch) {
         const struct append *append = LIST_ENTRY(node, struct append, node);
 
         if (append->error.code)
@@ -156,8 +154,7 @@ static bool commit_batch(struct writer *writer, struct list *batch)
     struct error error = ERROR_NONE;
     int code = database_run(&writer->database, QUERY_BEGIN, &error);
 
-    LIST_EACH(node, batch)
-    {
+    LIST_EACH (node, batch) {
         if (!code)
             code = add(writer, LIST_ENTRY(node, struct append, node), &head, &error);
     }

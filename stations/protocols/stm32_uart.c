@@ -41,8 +41,9 @@ enum opcode { /* AN3155 table 2 */
 enum {
     SYNC_ANSWER_US = 150 * MS, /* the bootloader takes one; an adapter with a 16 ms timer more */
     COMMAND_ANSWER_US = 1000 * MS,
-    RESET_US = 100 * MS,           /* after a command that ends in a system reset, before the next 0x7F */
-    QUIET_US = 50 * MS,            /* silence that ends whatever the board was still saying */
+    RESET_US = 100 * MS, /* after a command that ends in a system reset, before the next 0x7F */
+    QUIET_US = 50 * MS,  /* silence that ends whatever the board was still saying */
+    CHECKSUM_US = 5000 * MS,
     OPTIONS_ANSWER_US = 5000 * MS, /* option bytes are erased and written behind this */
     ERASE_MARGIN_US = 1000 * MS,
     WIPE_UNKNOWN_US = 35000 * MS, /* mass erase of a chip without a row: the slowest family's maximum */
@@ -379,7 +380,7 @@ static int try_rate(struct session *session, uint32_t baud, enum effort effort, 
     if (status == 0)
         status = entry_enter(session, error);
     if (status == 0)
-        status = sync_at_rate(session, effort == EFFORT_THOROUGH, error);
+        status = sync_at_rate(session, effort == EFFORT_THOROUGH || session->half_way, error);
     if (status < 0 || effort == EFFORT_PROBE)
         return status;
     status = get(session, error);
@@ -693,7 +694,7 @@ static int get_checksum(struct session *session, uint32_t address, uint32_t size
     if (status == 0)
         status = send_word(session, CRC_START, "the start value", error);
     if (status == 0) /* a megabyte takes the CRC unit some ten milliseconds */
-        status = expect_ack(session, 0, 5 * COMMAND_ANSWER_US, "the sum", error);
+        status = expect_ack(session, 0, CHECKSUM_US, "the sum", error);
     if (status == 0)
         status = receive(session, answer, sizeof answer, COMMAND_ANSWER_US, error);
     if (status == 0 && xor_of(answer, 4) != answer[4])

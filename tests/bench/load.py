@@ -82,9 +82,19 @@ class FactSource(threading.Thread):
         self.join()
 
 
+def wait_for_no_streams(plant):
+    """The daemon notices by and by that clients have gone, and counts them until then."""
+    end = time.monotonic() + 60
+    while not re.search(r"^flashfarm_event_clients 0$", plant.call("GET", "/metrics"), re.M):
+        if time.monotonic() > end:
+            raise SystemExit("bench: event streams stay open after their clients have gone")
+        time.sleep(0.2)
+
+
 def event_streams(path):
     @contextlib.contextmanager
     def load(plant, settings, result):
+        wait_for_no_streams(plant)
         with plants.Scratch() as scratch:
             samples = scratch.file("samples")
             first = plant.call("GET", "/v1/ledger/head")["sequence"] + 1

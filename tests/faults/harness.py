@@ -89,6 +89,7 @@ class Fact:
 
     def __init__(self, sequence, kind, data):
         self.sequence, self.kind, self.data = sequence, kind, data
+        self.told_at = time.time()
 
     def __repr__(self):
         return f"<{self.sequence} {self.kind} {self.data}>"

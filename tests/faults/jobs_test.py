@@ -296,6 +296,37 @@ def brake_holds_the_job(programs, checks):
         scene.check_runs()
 
 
+def left_in_the_middle(programs, checks):
+    """A board that was left waiting for the rest of a block is found again, and soon."""
+    with Scene(programs, f"{CHIP}=4", "--pace", checks=checks) as scene:
+        scene.daemon.start()
+        events = scene.events()
+        for how in ("cancel", "kill"):
+            job = scene.submit(scene.image(harness.make_image(60000, seed=34)), stations="all", trigger="on_insert")
+            with events.changed:
+                events.changed.wait_for(lambda number=job: {p.data["station"] for p in events.progress
+                                                            if p.data["job"] == number and p.data.get("phase") ==
+                                                            "write"} == set(scene.stations), harness.LIMIT_S)
+            if how == "kill":
+                scene.daemon.kill()
+                scene.daemon.start()
+            scene.post(f"/v1/jobs/{job}/cancel")
+            for name in scene.stations:
+                scene.wait_station(name, "idle", "removal")
+            job = scene.submit(scene.image(IMAGE), stations="all", trigger="on_insert")
+            began = time.monotonic()
+            events.wait_fact("job.state", id=job, state="done")
+            took = time.monotonic() - began
+            checks.equal(scene.job(job)["counts"]["passed"], 4, f"after {how}: all pass")
+            checks.check(took < 12, f"after {how}: boards are found again in {took:.1f} s")
+            for name in scene.stations:
+                checks.check(scene.holds(name, IMAGE), f"after {how}: {name} has the image")
+                board_swap(scene, name)
+                scene.wait_station(name, "idle")
+        scene.check_facts(events)
+        scene.check_runs()
+
+
 # --- stations
 
 
@@ -560,7 +591,7 @@ def stopped_by_its_limit(programs, checks):
 PLAYS = (
     quantity_smaller_than_stations, quantity_over_many_boards, one_press_one_unit, immediate_once_per_station,
     immediate_once_across_a_crash, hold_lets_units_finish, cancel_stops_units, held_while_connecting,
-    cancelled_while_connecting, brake_holds_the_job, disabled_stays_disabled, disabled_after_its_unit, who_is_there,
+    cancelled_while_connecting, brake_holds_the_job, left_in_the_middle, disabled_stays_disabled, disabled_after_its_unit, who_is_there,
     reloaded_while_working, idempotency, found_by_work_order, stopped_in_good_order, stopped_at_once,
     stopped_by_its_limit)
 

@@ -266,12 +266,54 @@ static void test_endless_view(void)
 
     begin_shift(&scene);
     raw = scene_raw(&scene);
-    CHECK(sqlite3_exec(raw,
-                       "DROP TABLE ledger; CREATE VIEW ledger AS WITH RECURSIVE n (sequence) AS "
-                       "(SELECT 1 UNION ALL SELECT sequence + 1 FROM n) SELECT * FROM n",
-                       NULL, NULL, NULL) == SQLITE_OK);
+    CHECK(sqlite3_exec(
+              raw,
+              "DROP TABLE ledger; CREATE VIEW ledger AS WITH RECURSIVE n (sequence) AS "
+              "(SELECT 1 UNION ALL SELECT sequence + 1 FROM n) SELECT sequence, 0 AS utc_us, "
+              "0 AS monotonic_us, '' AS clock, '' AS boot, '' AS kind, '' AS body, x'00' AS hash FROM n",
+              NULL, NULL, NULL) == SQLITE_OK);
     (void)sqlite3_close(raw);
     check_finding(&scene, "sqlite_schema", NULL, NULL, "");
+    scene_end(&scene);
+}
+
+static void run_on_file(const struct scene *scene, const char *sql)
+{
+    sqlite3 *raw = scene_raw(scene);
+
+    CHECK(sqlite3_exec(raw, sql, NULL, NULL, NULL) == SQLITE_OK);
+    (void)sqlite3_close(raw);
+}
+
+/* Every table is as it should be, but a look-up would find something else. */
+static void test_wrong_index(void)
+{
+    struct scene scene;
+
+    begin_shift(&scene);
+    run_on_file(&scene, "PRAGMA writable_schema = ON;"
+                        "CREATE TEMP TABLE root AS SELECT name, rootpage FROM sqlite_schema;"
+                        "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM root WHERE root.name = "
+                        "iif(sqlite_schema.name = 'run_uid', 'run_serial', 'run_uid')) "
+                        "WHERE name IN ('run_uid', 'run_serial')");
+    check_finding(&scene, "database", NULL, NULL, "run_");
+    scene_end(&scene);
+}
+
+/* A number as text hashes the same and is another value to every query. */
+static void test_wrong_type(void)
+{
+    struct scene scene;
+
+    begin_shift(&scene);
+    run_on_file(
+        &scene,
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(replace(sql, ') STRICT', "
+        "')'), 'utc_us       INTEGER', 'utc_us       BLOB') WHERE name = 'ledger'");
+    tamper_with_file(&scene, "UPDATE ledger SET utc_us = CAST(utc_us AS TEXT) WHERE sequence = 20");
+    run_on_file(&scene, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, "
+                        "'utc_us       BLOB', 'utc_us       INTEGER') || ' STRICT' WHERE name = 'ledger'");
+    check_finding(&scene, "database", NULL, NULL, "utc_us");
     scene_end(&scene);
 }
 
@@ -570,6 +612,8 @@ static const struct test tests[] = {
     {"named tamperings", test_named_tamperings},
     {"schema", test_schema},
     {"endless view", test_endless_view},
+    {"index of another column", test_wrong_index},
+    {"value of another type", test_wrong_type},
     {"forged record", test_forged_record},
     {"random tamperings", test_random_tamperings},
     {"damaged file", test_damaged_file},

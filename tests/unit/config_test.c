@@ -75,7 +75,6 @@ static void test_defaults(void)
     CHECK(read_text("", &settings, &error) == 0);
     CHECK_TEXT(settings.listen, "127.0.0.1:8470");
     CHECK_TEXT(settings.state, "/var/lib/flashfarm");
-    CHECK_TEXT(settings.dashboard, "");
     CHECK_TEXT(settings.key_file, "");
     CHECK(settings.stop_timeout_s == 30 && settings.log_level == LOG_NOTICE && settings.station_count == 0);
     settings_clear(&settings);
@@ -153,7 +152,7 @@ static void test_unknown_names(void)
     refuses("[station]\n", ":1: unknown section [station]; expected [daemon] or [station NAME]");
     refuses("# x\nlisten = 1\n", ":2: 'listen' before any section; expected [daemon] first");
     refuses("[daemon]\nprot = 1\n", ":2: unknown key 'prot' in [daemon]; expected one of listen, state, "
-                                    "dashboard, key_file, stop_timeout, log_level");
+                                    "key_file, stop_timeout, log_level");
     refuses("[station A1]\nbaudrate = 1\n", ":2: unknown key 'baudrate' in [station NAME]; expected one of "
                                             "port, protocol, baud, entry, position");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* daemon/base/fiber.c: order of events, deadlines, cancellation delivered once. */
-#include "fiber.h"
 #include "alloc.h"
+#include "fiber.h"
 
 #include "test.h"
 

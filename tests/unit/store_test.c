@@ -998,8 +998,7 @@ static void walk(struct scene *scene, const struct store_run_filter *filter, int
         if (!CHECK(answer != NULL))
             return;
         CHECK(json_array_size(items) <= (size_t)limit);
-        json_array_foreach(items, index, run)
-        {
+        json_array_foreach (items, index, run) {
             int id = (int)json_integer_value(json_object_get(run, "id"));
 
             CHECK(!previous || in_order(by_time, previous, id));
