@@ -3,6 +3,7 @@
  * inside, only how each one begins. */
 #include "image.h"
 
+#include "bytes.h"
 #include "image_build.h"
 #include "image_text.h"
 
@@ -37,7 +38,7 @@ static bool looks_like_digits(const struct image_line *line, size_t skip)
     size_t digits = 0;
 
     for (size_t i = skip; i < end; i++)
-        digits += image_digit_value(line->text[i]) >= 0;
+        digits += hex_digit_value((char)line->text[i]) >= 0;
     return digits >= LOOK_DIGITS_GOOD || (end < skip + LOOK_DIGITS && digits > 0 && digits == end - skip);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "image_text.h"
 
+#include "bytes.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -37,17 +39,6 @@ bool image_text_next(struct image_text *text, struct image_line *line)
             return true;
     }
     return false;
-}
-
-int image_digit_value(uint8_t character)
-{
-    if (character >= '0' && character <= '9')
-        return character - '0';
-    if (character >= 'A' && character <= 'F')
-        return character - 'A' + 10;
-    if (character >= 'a' && character <= 'f')
-        return character - 'a' + 10;
-    return -1;
 }
 
 int image_line_unexpected(const struct image_line *line, size_t index, const char *expected,
@@ -89,7 +80,7 @@ int image_line_bytes(const struct image_line *line, size_t skip, size_t least, u
     size_t digits = line->size - skip, count = 0;
 
     for (size_t i = skip; i < line->size; i++) {
-        int digit = image_digit_value(line->text[i]);
+        int digit = hex_digit_value((char)line->text[i]);
 
         if (digit < 0)
             return image_line_unexpected(line, i, "a hexadecimal digit", error);

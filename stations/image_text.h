@@ -26,9 +26,6 @@ struct image_line {
 /* Gives the next line that is not blank; false at the end of the file. */
 bool image_text_next(struct image_text *text, struct image_line *line);
 
-/* The value of a digit, or -1. */
-int image_digit_value(uint8_t character);
-
 /* Decodes the digits after the first `skip` characters into at most IMAGE_RECORD_BYTES bytes, at least
  * `least` of them. Returns their number, or a negative error. */
 int image_line_bytes(const struct image_line *line, size_t skip, size_t least, uint8_t *bytes,

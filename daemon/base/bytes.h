@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Integers in byte order, whatever the host's own. */
+/* Integers in byte order, whatever the host's own; bytes as hexadecimal text. */
 #ifndef FLASHFARM_BASE_BYTES_H
 #define FLASHFARM_BASE_BYTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,29 @@ static inline void bytes_to_hex(const uint8_t *bytes, size_t size, char *text)
         text[2 * i + 1] = digits[bytes[i] & 15];
     }
     text[2 * size] = '\0';
+}
+
+/* The value of a hexadecimal digit of either case, or -1. */
+static inline int hex_digit_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    digit |= 0x20;
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+/* Reads `size` bytes from 2*size hex digits, which must be all of the text; false when they are not. */
+static inline bool bytes_from_hex(const char *text, uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        int high = hex_digit_value(text[2 * i]);
+        int low = high < 0 ? -1 : hex_digit_value(text[2 * i + 1]);
+
+        if (low < 0)
+            return false;
+        bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    return text[2 * size] == '\0';
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include "parts.h"
 
 #include "alloc.h"
+#include "bytes.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -203,14 +204,6 @@ static int read_address(const char *name, const json_t *value, uint32_t *address
     return refuse(error, name, "an address: a number, or a text such as \"0x08000000\"");
 }
 
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c ? strchr(digits, c | 0x20) : NULL;
-
-    return at ? (int)(at - digits) : -1;
-}
-
 static int read_option(struct order_option *option, const json_t *value, struct error *error)
 {
     const char *hex = json_string_value(json_object_get(value, "hex"));
@@ -218,16 +211,9 @@ static int read_option(struct order_option *option, const json_t *value, struct 
 
     if (read_address("option_bytes address", json_object_get(value, "address"), &option->address, error) < 0)
         return error->code;
-    if (digits == 0 || digits % 2 || digits / 2 > sizeof option->bytes)
-        return refuse(error, "option_bytes hex", "1 to 32 bytes in hexadecimal");
     option->size = (uint32_t)(digits / 2);
-    for (size_t i = 0; i < option->size; i++) {
-        int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return refuse(error, "option_bytes hex", "1 to 32 bytes in hexadecimal");
-        option->bytes[i] = (uint8_t)(high << 4 | low);
-    }
+    if (digits == 0 || digits / 2 > sizeof option->bytes || !bytes_from_hex(hex, option->bytes, digits / 2))
+        return refuse(error, "option_bytes hex", "1 to 32 bytes in hexadecimal");
     return 0;
 }
 

@@ -392,26 +392,16 @@ static void station_ended(void *argument)
     farm_station_ended(station->farm, station);
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 void station_remember_board(struct station *station, const char *uid)
 {
     struct board *board = &station->board;
+    size_t size = strlen(uid) / 2;
 
-    *board = (struct board){.uid_size = strlen(uid) / 2};
-    if (board->uid_size > BOARD_UID_MAX)
+    *board = (struct board){.uid_size = 0};
+    if (size > BOARD_UID_MAX || !bytes_from_hex(uid, board->uid, size))
         return;
-    for (size_t i = 0; i < board->uid_size; i++) {
-        int high = hex_digit(uid[2 * i]), low = hex_digit(uid[2 * i + 1]);
-
-        if (high < 0 || low < 0)
-            return;
-        board->uid[i] = (uint8_t)(high << 4 | low);
-    }
-    station->board_known = board->uid_size > 0;
+    board->uid_size = size;
+    station->board_known = size > 0;
 }
 
 struct station *station_new(struct farm *farm, const struct station_settings *settings)

@@ -28,25 +28,14 @@ def no_load(_plant, _settings, _result):
     yield
 
 
-def start_rest(plant, path, connections, seconds, per_second):
-    return subprocess.Popen([plant.programs.http_load, str(plant.port), plant.key, "rest", path, str(connections),
-                             str(int(seconds * 1000)), str(per_second)], stdout=subprocess.PIPE, text=True)
-
-
-def end_rest(process):
-    output = process.communicate(timeout=120)[0]
-    if process.returncode:
-        raise SystemExit("bench: http_load failed")
-    return json.loads(output)
-
-
 @contextlib.contextmanager
 def even_requests(plant, settings, result):
     """A hundred requests a second of each kind, evenly: what a shop floor with many screens asks for."""
     seconds = settings.load_seconds
-    processes = {path: start_rest(plant, path, 4, seconds, 100) for path in (STATION, RUNS)}
+    processes = {path: plants.start_generator(plant, "rest", path, 4, int(seconds * 1000), 100)
+                 for path in (STATION, RUNS)}
     yield
-    result["rest"] = {path: end_rest(process) for path, process in processes.items()}
+    result["rest"] = {path: plants.end_generator(process) for path, process in processes.items()}
 
 
 @contextlib.contextmanager
@@ -56,7 +45,8 @@ def full_requests(plant, settings, result):
 
     def load():
         for path in (STATION, RUNS):
-            result["rest"][path] = end_rest(start_rest(plant, path, 8, settings.load_seconds / 2, 0))
+            result["rest"][path] = plants.end_generator(
+                plants.start_generator(plant, "rest", path, 8, int(settings.load_seconds * 500), 0))
 
     thread = threading.Thread(target=load)
     thread.start()
@@ -98,18 +88,16 @@ def event_streams(path):
         with plants.Scratch() as scratch:
             samples = scratch.file("samples")
             first = plant.call("GET", "/v1/ledger/head")["sequence"] + 1
-            process = subprocess.Popen([plant.programs.http_load, str(plant.port), plant.key, "events", path,
-                                        str(settings.streams), samples],
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            process = plants.start_generator(plant, "events", path, settings.streams, samples)
             plants.wait_for_line(process, "ready")
             source = FactSource(plant, 20)
             source.start()
+            begun = time.monotonic()
             yield
             source.stop()
-            time.sleep(0.5)  # no answer tells that all streams have got the last fact; missing ones are counted below
-            process.stdin.close()
-            result["events"] = json.loads(process.stdout.read())
-            process.wait(60)
+            time.sleep(0.5)  # nothing tells that all streams have got the last fact; missing ones are counted below
+            seconds = time.monotonic() - begun
+            result["events"] = {"seconds": seconds, **plants.end_generator(process)}
             result["events"].update(latencies(plant, first, samples))
 
     return load
@@ -167,11 +155,12 @@ KINDS = [("nothing else", no_load), ("200 requests/s, evenly", even_requests),
 def measure(plant, image_id, names, expected_s, load, settings):
     result = {}
     plant.fresh_boards(names)
-    lag = plant.lag()
-    with plants.Usage(plant) as usage:
-        with load(plant, settings, result):
+    with load(plant, settings, result):
+        lag = plant.lag()
+        with plants.Usage(plant) as usage:
             runs = plant.wait_for_job(plant.submit(image_id, names), expected_s)
-    result.update(lag=plant.lag().since(lag), usage=usage.as_dict(), run_s=median([plants.run_seconds(run) for run in runs]),
+        lag = plant.lag().since(lag)
+    result.update(lag=lag, usage=usage.as_dict(), run_s=median([plants.run_seconds(run) for run in runs]),
                   span_s=plants.makespan(runs), passed=sum(run["outcome"] == "pass" for run in runs))
     return result
 
@@ -244,8 +233,8 @@ def print_events(report, results, settings):
             part = events[name]
             rows.append([kind, text, str(part["count"]), milliseconds(part["p50_s"]), milliseconds(part["p99_s"]),
                          milliseconds(part["max_s"]),
-                         f"{(events['facts'] + events['others']) / result['usage']['seconds']:.0f}",
-                         f"{events['bytes'] / result['usage']['seconds'] / 1e6:.2f}"])
+                         f"{(events['facts'] + events['others']) / events['seconds']:.0f}",
+                         f"{events['bytes'] / events['seconds'] / 1e6:.2f}"])
     report.table(f"3b. Facts to {settings.streams} event streams: from the record to the client",
                  ["streams", "facts that come", "arrivals", "p50 ms", "p99 ms", "max ms", "events/s", "MB/s"], rows,
                  ["Counts from the time in the ledger, taken before the commit, to the client's read; events/s and MB/s "

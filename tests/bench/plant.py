@@ -67,14 +67,15 @@ def machine_seconds():
 
 
 class Usage:
-    """Processor time of daemon, simulator, and all others, over the block it is used in. What the bench itself used
-    (its helpers included, once they have ended) is not counted among the others."""
+    """Processor time of daemon, simulator, and all others, over the block it is used in. What the bench itself and its
+    generators used is not counted among the others."""
 
     def __init__(self, plant):
         self.plant = plant
 
     def snapshot(self):
         own = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        own += sum(cpu_seconds(process.pid) for process in self.plant.generators if process.returncode is None)
         return (time.monotonic(), cpu_seconds(self.plant.daemon.pid), cpu_seconds(self.plant.farm.process.pid), own,
                 machine_seconds())
 
@@ -130,7 +131,7 @@ class Plant:
 
     def __init__(self, programs, boards, stations=None, bauds=None, realtime=True, sim_options=()):
         self.programs = programs
-        self.stations, self.bauds = stations, bauds or {}
+        self.stations, self.bauds, self.generators = stations, bauds or {}, []
         options = ["--pace", "--listen", "127.0.0.1:0", *sim_options]
         if realtime:
             options.append("--realtime")
@@ -287,6 +288,22 @@ class Scratch:
             with open(path, "wb") as file:
                 file.write(data)
         return path
+
+
+def start_generator(plant, *arguments):
+    """http_load, asking this plant's daemon."""
+    process = subprocess.Popen([plant.programs.http_load, str(plant.port), plant.key, *map(str, arguments)],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    plant.generators.append(process)
+    return process
+
+
+def end_generator(process):
+    """Ends it by ending its stdin, and returns its report."""
+    output = process.communicate(timeout=120)[0]
+    if process.returncode:
+        raise SystemExit("bench: http_load failed")
+    return json.loads(output)
 
 
 def wait_for_line(process, wanted, timeout_s=60):
