@@ -38,6 +38,7 @@ struct session {
     struct log log;
     uint32_t baud_max;    /* the highest rate to try; 0: the protocol's own choice */
     uint32_t baud_proven; /* in: the rate that proved itself here last time, or 0; out: the one in use */
+    bool in_step;         /* in: the board has just answered a probe on this port */
     bool half_way; /* in: the last conversation here may have been cut off in the middle of a command */
     const struct entry *entry;        /* how to get into the bootloader */
     int64_t deadline_us;              /* of the whole run; every step's deadline is cut to it */

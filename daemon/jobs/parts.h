@@ -132,6 +132,7 @@ struct station {
     bool sleeping; /* in station_sleep(): a wake-up is welcome */
     struct list identify_requests;
     uint32_t baud_proven;
+    bool in_step;  /* a probe has just found a board */
     bool half_way; /* a run was cut off: the board may wait for the rest of a command */
     /* the unit being worked on */
     struct job *job;

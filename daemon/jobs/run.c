@@ -263,10 +263,12 @@ enum outcome run_unit(struct station *station, struct job *job)
                               .baud_max = station->settings.baud,
                               .baud_proven = station->baud_proven,
                               .entry = station->entry,
+                              .in_step = station->in_step,
                               .half_way = station->half_way,
                               .state = allocate(1, station->protocol->state_size)};
     struct report report;
 
+    station->in_step = false;
     (void)program_board(&session, &job->order, job_plan(job, station->protocol), &watcher, &report);
     free(session.state);
     if (session.baud_proven)

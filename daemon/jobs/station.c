@@ -306,6 +306,7 @@ static bool triggered(struct station *station, const struct job *job)
     struct error error = ERROR_NONE;
     bool pressed = station->start_pressed;
 
+    station->in_step = false;
     switch (job->trigger) {
     case TRIGGER_IMMEDIATE:
         return true;
@@ -315,7 +316,8 @@ static bool triggered(struct station *station, const struct job *job)
         return pressed;
     case TRIGGER_ON_INSERT:
         station_set_state(station, STATE_WAITING, "insert a board");
-        return probe(station, &error) == 0;
+        station->in_step = probe(station, &error) == 0;
+        return station->in_step;
     }
     return false;
 }

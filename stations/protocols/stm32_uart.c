@@ -40,6 +40,7 @@ enum opcode { /* AN3155 table 2 */
 /* How long the board may think, beyond the time the bytes take on the line. */
 enum {
     SYNC_ANSWER_US = 150 * MS, /* the bootloader takes one; an adapter with a 16 ms timer more */
+    FIRST_SYNC_US = 60 * MS,   /* a bootloader in step says nothing to the first 0x7F: do not wait long */
     COMMAND_ANSWER_US = 1000 * MS,
     RESET_US = 100 * MS, /* after a command that ends in a system reset, before the next 0x7F */
     QUIET_US = 50 * MS,  /* silence that ends whatever the board was still saying */
@@ -196,14 +197,14 @@ static void settle(struct session *session)
 
 /* One 0x7F and its answer: ACK from a fresh bootloader that has measured it; NACK from one that was in
  * step already and took it for the second half of a bad command. -EAGAIN: silence. */
-static int sync_once(struct session *session, struct error *error)
+static int sync_once(struct session *session, int64_t wait_us, struct error *error)
 {
     const uint8_t sync = SYNC;
     uint8_t answer;
     int status = send(session, &sync, 1, error);
 
     if (status == 0)
-        status = receive(session, &answer, 1, SYNC_ANSWER_US, error);
+        status = receive(session, &answer, 1, wait_us, error);
     if (status == -ETIMEDOUT && port_now_us(session->port) < session->deadline_us)
         return error_set(error, -EAGAIN, "no answer to 0x7F");
     if (status < 0)
@@ -232,8 +233,8 @@ static int end_old_command(struct session *session, struct error *error)
     if (status < 0)
         return status;
     settle(session);
-    status = sync_once(session, error);
-    return status == -EAGAIN ? sync_once(session, error) : status;
+    status = sync_once(session, SYNC_ANSWER_US, error);
+    return status == -EAGAIN ? sync_once(session, SYNC_ANSWER_US, error) : status;
 }
 
 /* Gets into step at the line's present rate: -EAGAIN when nothing answers at all. */
@@ -242,9 +243,9 @@ static int sync_at_rate(struct session *session, bool thorough, struct error *er
     int status;
 
     port_discard(session->port);
-    status = sync_once(session, error);
+    status = sync_once(session, FIRST_SYNC_US, error);
     if (status == -EAGAIN) /* the first 0x7F may have been the first half of a pair */
-        status = sync_once(session, error);
+        status = sync_once(session, SYNC_ANSWER_US, error);
     if (status == -EAGAIN && thorough)
         status = end_old_command(session, error);
     if (status == -EPROTO)
@@ -330,8 +331,8 @@ static int end_refused(struct session *session, struct error *error)
     int status;
 
     settle(session);
-    status = sync_once(session, error);
-    return status == -EAGAIN ? sync_once(session, error) : status;
+    status = sync_once(session, SYNC_ANSWER_US, error);
+    return status == -EAGAIN ? sync_once(session, SYNC_ANSWER_US, error) : status;
 }
 
 /* A marginal rate may lock a little off and corrupt later bytes: what parity and complements cannot catch,
@@ -372,6 +373,19 @@ enum effort {
     EFFORT_THOROUGH, /* even when somebody left a command half-way */
 };
 
+/* The bootloader is in step: who is it, and does it answer truly? */
+static int meet(struct session *session, struct error *error)
+{
+    int status = get(session, error);
+
+    if (status == 0)
+        status = get_id(session, &session->board.chip_id, error);
+    if (status < 0)
+        return status;
+    session->family = family_of(session->board.chip_id);
+    return prove_rate(session, error);
+}
+
 static int try_rate(struct session *session, uint32_t baud, enum effort effort, struct error *error)
 {
     const struct port_line line = line_at(baud);
@@ -381,15 +395,7 @@ static int try_rate(struct session *session, uint32_t baud, enum effort effort, 
         status = entry_enter(session, error);
     if (status == 0)
         status = sync_at_rate(session, effort == EFFORT_THOROUGH || session->half_way, error);
-    if (status < 0 || effort == EFFORT_PROBE)
-        return status;
-    status = get(session, error);
-    if (status == 0)
-        status = get_id(session, &session->board.chip_id, error);
-    if (status < 0)
-        return status;
-    session->family = family_of(session->board.chip_id);
-    return prove_rate(session, error);
+    return status < 0 || effort == EFFORT_PROBE ? status : meet(session, error);
 }
 
 /* Errors that another rate may cure; the rest (port gone, cancelled, deadline) are final. */
@@ -427,8 +433,11 @@ static int try_rates(struct session *session, enum effort effort, struct error *
 
 static int stm32_connect(struct session *session, struct error *error)
 {
-    int status = try_rates(session, EFFORT_CONNECT, error);
+    /* A board that has just been probed needs no 0x7F, and would take it for half a command. */
+    int status = session->in_step ? meet(session, error) : -EAGAIN;
 
+    if (status < 0 && rate_to_blame(session, status))
+        status = try_rates(session, EFFORT_CONNECT, error);
     if (status == -EAGAIN)
         status = try_rates(session, EFFORT_THOROUGH, error);
     session->baud_proven = status == 0 ? session->port->line.baud : 0;
@@ -475,7 +484,7 @@ static int contact_after_reset(struct session *session, int64_t wait_us, struct 
         return error_set(error, -ECANCELED, "cancelled");
     do {
         port_discard(session->port);
-        status = sync_once(session, error);
+        status = sync_once(session, SYNC_ANSWER_US, error);
     } while (status == -EAGAIN && port_now_us(session->port) < deadline_us);
     if (status == -EAGAIN)
         return error_set(error, -ETIMEDOUT, "the board does not come back after its reset");

@@ -77,7 +77,7 @@ def broken_connections(programs, checks):
         operator.work(lambda: len(steady.facts) > enough)
         scene.post(f"/v1/jobs/{job}/cancel")
         for name in scene.stations:
-            scene.wait_station(name, "idle")
+            scene.wait_station(name, "idle", "removal")
         check_same(scene, steady, "steady")
         check_same(scene, shaky, "shaky")
         check_same(scene, picky, "one topic", topics=("run.ended",))
@@ -158,7 +158,7 @@ def slow_consumers(programs, checks):
         beside = lateness_ms(steady.facts[mark:])
         checks.check(gone, f"who does not read is dropped: {clients(scene) - 1} of {SLOW} are left after {took:.0f} s")
         checks.check(took > STALL_S - 2, f"but not at once: {took:.1f} s")
-        checks.check(len(beside) > 300, f"{len(beside)} facts beside them")
+        checks.check(len(beside) > 100, f"{len(beside)} facts beside them")
         print(f"  {SLOW} slow readers dropped after {took:.0f} s; a fact is read after {statistics.median(alone):.1f} ms "
               f"alone, {statistics.median(beside):.1f} ms beside them, the last after {max(beside):.0f} ms")
         checks.check(statistics.median(beside) <= statistics.median(alone) + 20, "nobody else is slowed")
@@ -168,7 +168,7 @@ def slow_consumers(programs, checks):
             reader.close()
         scene.post(f"/v1/jobs/{job}/cancel")
         for name in scene.stations:
-            scene.wait_station(name, "idle")
+            scene.wait_station(name, "idle", "removal")
         check_same(scene, steady, "steady")
 
 
