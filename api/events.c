@@ -336,22 +336,9 @@ static struct latest *latest_of(struct events *events, const char *key)
     return latest;
 }
 
-static char *progress_key(const struct farm_event *event)
-{
-    json_t *body = json_loads(event->json, 0, NULL);
-    const char *station = json_string_value(json_object_get(body, "station"));
-    char *key;
-
-    if (!station)
-        station = json_string_value(json_object_get(body, "name"));
-    key = format_text("%s %s", event->topic, station ? station : "");
-    json_decref(body);
-    return key;
-}
-
 static void publish_progress(struct events *events, const struct farm_event *event)
 {
-    char *key = progress_key(event);
+    char *key = format_text("%s %s", event->topic, event->station);
     struct latest *latest = latest_of(events, key);
 
     free(key);

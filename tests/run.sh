@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing, builds, and runs every test: under the address and undefined-behaviour sanitizers, under
 # the thread sanitizer, with clang and its fuzzers, and last as plain debug build, with the linters and the
-# package; that last run prints the count. Stops at the first stage that fails.
+# package; that last run prints the count. A stage that fails does not keep the others from running.
 #
 #     sh tests/run.sh [STAGE...]      of: asan tsan fuzz valgrind debug
 set -eu
@@ -15,32 +15,28 @@ cores=$(nproc)
 slow='lint|package|demo|slow|bench|tsan-only'
 
 build() {
-    cmake --preset "$1" >/dev/null
-    cmake --build --preset "$1" >"build/$1/build.log" 2>&1 || {
+    mkdir -p "build/$1" && cmake --preset "$1" >/dev/null && cmake --build --preset "$1" >"build/$1/build.log" 2>&1 || {
         tail -n 60 "build/$1/build.log"
         return 1
     }
 }
 
 run_asan() {
-    build asan
-    ctest --preset asan -j "$cores" -LE "$slow"
+    build asan && ctest --preset asan -j "$cores" -LE "$slow"
 }
 
 run_tsan() {
-    build tsan
-    ctest --preset tsan -j "$cores"
+    build tsan && ctest --preset tsan -j "$cores"
 }
 
 # clang's warnings are errors here, and the fuzzers are those of libFuzzer.
 run_fuzz() {
-    build fuzz
-    ctest --preset fuzz -j "$cores"
+    build fuzz && ctest --preset fuzz -j "$cores"
 }
 
 # The tests of bulk data take minutes in valgrind, and the sanitizers have seen them.
 run_valgrind() {
-    build debug
+    build debug || return 1
     for test in build/debug/tests/unit/*_test; do
         case $test in */image_random_test | */audit_test | */store_test) continue ;; esac
         echo "valgrind $test"
@@ -53,16 +49,20 @@ run_valgrind() {
 }
 
 run_debug() {
-    build debug
-    ctest --preset debug -j "$cores" -LE 'slow|bench'
+    build debug && ctest --preset debug -j "$cores" -LE 'slow|bench'
 }
 
 # shellcheck disable=SC2086
 need_packages $packages_build $packages_demo $packages_test
 [ $# -gt 0 ] || set -- asan tsan fuzz valgrind debug
+failed=
 for stage in "$@"; do
     started=$(date +%s)
     printf '\n== %s\n' "$stage"
-    "run_$stage"
+    "run_$stage" || failed="$failed $stage"
     printf '== %s: %s s\n' "$stage" $(($(date +%s) - started))
 done
+[ -z "$failed" ] || {
+    echo "failed:$failed" >&2
+    exit 1
+}

@@ -25,12 +25,13 @@ static void on_record(void *context, const struct store_record *record)
                                                                     .json = record->body});
 }
 
-static void tell(struct farm *farm, const char *topic, json_t *body)
+static void tell(struct farm *farm, const char *topic, const struct station *station, json_t *body)
 {
     char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
 
     if (farm->listener && text)
-        farm->listener(farm->listener_context, &(struct farm_event){.topic = topic, .json = text});
+        farm->listener(farm->listener_context,
+                       &(struct farm_event){.topic = topic, .station = station->settings.name, .json = text});
     free(text);
     json_decref(body);
 }
@@ -56,9 +57,9 @@ static void on_telling(uv_timer_t *timer)
             continue;
         station->dirty = false;
         if (station->run)
-            tell(farm, "progress", describe_progress(station));
+            tell(farm, "progress", station, describe_progress(station));
         else
-            tell(farm, "station", station_describe(station));
+            tell(farm, "station", station, station_describe(station));
     }
 }
 

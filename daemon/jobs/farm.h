@@ -52,10 +52,12 @@ void farm_stop(struct farm *farm, int timeout_ms, farm_done *done, void *context
 /* What happens, for server-sent events and /metrics. Facts come in ledger order once they are durable;
  * progress is ephemeral, at most 5/s per station. All pointers are valid during the call only. */
 struct farm_event {
-    int64_t sequence;  /* of the ledger; 0 for progress */
-    const char *utc;   /* of a fact; NULL for progress */
-    const char *topic; /* the fact's kind ("run.ended"), or "progress", or "station" (live state) */
-    const char *json;  /* the body: canonical text */
+    int64_t sequence;    /* of the ledger; 0 for progress */
+    const char *utc;     /* of a fact; NULL for progress */
+    const char *topic;   /* the fact's kind ("run.ended"), or "progress", or "station" (live state) */
+    const char *station; /* of progress and live state: the newest of a topic and station stands for all
+                            before it; NULL for a fact */
+    const char *json;    /* the body: canonical text */
 };
 typedef void farm_listener(void *context, const struct farm_event *event);
 void farm_set_listener(struct farm *farm, farm_listener *listener, void *context);

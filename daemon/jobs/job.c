@@ -112,19 +112,25 @@ static void brake(struct job *job)
         job_set_state(job, JOB_HELD, reason);
 }
 
-void job_settle(struct job *job, const struct station *station, enum outcome outcome)
+void job_settle(struct job *job, enum outcome outcome)
 {
-    (void)station;
+    struct farm *farm = job->farm;
+    enum job_state before = job->state;
+
     job->in_flight--;
     if (outcome == OUTCOME_PASS) {
         job->passed++;
-    } else if (!job->farm->stopping) {
+    } else if (!farm->stopping) {
         job->failed++;
         job->failures_since_resume++;
         brake(job);
     }
-    farm_wake(job->farm);
-    job_review(job);
+    end_if_finished(job);
+    /* A pass frees no unit. To wake everybody at the end of every run would be quadratic when all end at
+     * once. */
+    if (outcome != OUTCOME_PASS || job->state != before)
+        farm_wake(farm);
+    job_reap(job);
 }
 
 void job_review(struct job *job)

@@ -76,7 +76,7 @@ struct job *jobs_for_station(struct farm *farm, const struct station *station);
 /* A unit is handed out; and comes back with its outcome. Ends or holds the job when it is time, after which
  * the job may be gone. */
 void job_claim(struct job *job, const struct station *station);
-void job_settle(struct job *job, const struct station *station, enum outcome outcome);
+void job_settle(struct job *job, enum outcome outcome);
 /* Ends the job if it has all it needs, and then frees it. */
 void job_review(struct job *job);
 /* Frees a job that has ended and has no unit out: the record keeps it. */

