@@ -355,7 +355,7 @@ static int look_what_landed(struct programming *work, const struct plan_block *b
 static int recover_write(struct programming *work, const struct plan_block *block)
 {
     struct error first = *work->error;
-    enum landed landed;
+    enum landed landed = LANDED_PARTLY;
     int status;
 
     for (int attempt = 1; attempt < BLOCK_ATTEMPTS; attempt++) {

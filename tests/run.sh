@@ -15,10 +15,12 @@ cores=$(nproc)
 slow='lint|package|demo|slow|bench|tsan-only'
 
 build() {
-    mkdir -p "build/$1" && cmake --preset "$1" >/dev/null && cmake --build --preset "$1" >"build/$1/build.log" 2>&1 || {
-        tail -n 60 "build/$1/build.log"
+    mkdir -p "build/$1"
+    log=build/$1/build.log
+    if ! { cmake --preset "$1" && cmake --build --preset "$1"; } >"$log" 2>&1; then
+        tail -n 60 "$log"
         return 1
-    }
+    fi
 }
 
 run_asan() {

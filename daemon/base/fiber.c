@@ -235,6 +235,11 @@ void fiber_cancel(struct fiber *fiber)
         fiber->cancel_pending = true;
 }
 
+void fiber_uncancel(struct fiber *fiber)
+{
+    fiber->cancel_pending = false;
+}
+
 static int block_until(const struct clock *clock, int64_t deadline_us)
 {
     int64_t left_us;

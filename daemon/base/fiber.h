@@ -55,6 +55,10 @@ bool fiber_waiting(const struct fiber *fiber);
 /* Delivers -ECANCELED once, from the current or the next fiber_suspend(). */
 void fiber_cancel(struct fiber *fiber);
 
+/* Takes back a cancellation that has not been delivered: what it was meant for has ended by itself, and the
+ * next wait belongs to something else. */
+void fiber_uncancel(struct fiber *fiber);
+
 /* Sleeps, on a fiber or (blocking) outside one. 0, or -ECANCELED. */
 int fiber_sleep_until(struct fibers *fibers, const struct clock *clock, int64_t deadline_us);
 

@@ -447,7 +447,8 @@ static void remember_stations(struct farm *farm, const json_t *stations)
             continue;
         configured->enabled = enabled;
         if (json_is_string(json_object_get(station, "served_uid")))
-            station_remember_board(configured, json_string_value(json_object_get(station, "served_uid")));
+            station_remember_board(configured, json_integer_value(json_object_get(station, "served_job")),
+                                   json_string_value(json_object_get(station, "served_uid")));
     }
 }
 

@@ -139,6 +139,7 @@ struct station {
     int64_t run;
     struct board board;
     bool board_known;
+    int64_t served_job; /* for which that board was worked on last */
     struct progress progress;
     bool dirty; /* progress or state changed since the last telling */
     /* what was */
@@ -148,8 +149,8 @@ struct station {
 
 struct station *station_new(struct farm *farm, const struct station_settings *settings);
 void station_free(struct station *station);
-/* The board that the station served last, by the record: it may still be in the socket. */
-void station_remember_board(struct station *station, const char *uid);
+/* The board that the station served last, for that job, by the record: it may still be in the socket. */
+void station_remember_board(struct station *station, int64_t job, const char *uid);
 /* Starts the station's fiber. */
 void station_begin(struct station *station);
 /* Something changed that the station may have been waiting for. */

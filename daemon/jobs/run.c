@@ -197,8 +197,9 @@ static bool record_outcome(struct running *running, const struct report *report)
         if (status != -ENOSPC && status != -EIO)
             break;
         station_set_state(running->station, STATE_RECORDING, error.text);
-        if (fiber_sleep_until(farm->options.fibers, farm->options.clock,
-                              clock_monotonic_us(farm->options.clock) + RECORD_RETRY_US) < 0)
+        (void)fiber_sleep_until(farm->options.fibers, farm->options.clock,
+                                clock_monotonic_us(farm->options.clock) + RECORD_RETRY_US);
+        if (farm->stop_at_once)
             break;
     }
     json_decref(started);
@@ -240,6 +241,8 @@ static void end(struct running *running, const struct report *report)
 {
     struct station *station = running->station;
 
+    /* A cancellation that came too late for the board must not cut off its record, nor the next unit. */
+    fiber_uncancel(fiber_current(station->farm->options.fibers));
     if (report->outcome == OUTCOME_PASS)
         log_info(&station->log, "run %lld: pass", (long long)running->id);
     else
@@ -247,6 +250,7 @@ static void end(struct running *running, const struct report *report)
                     outcome_word(report->outcome), failure_word(report->failure), report->error.text);
     if (record_outcome(running, report))
         remember_last(running, report);
+    fiber_uncancel(fiber_current(station->farm->options.fibers));
     station->job = NULL;
     station->run = 0;
     job_settle(running->job, report->outcome);
@@ -275,7 +279,8 @@ enum outcome run_unit(struct station *station, struct job *job)
         station->baud_proven = session.baud_proven;
     station->board = report.board; /* also of a board that was refused: it may still be in the socket */
     station->board_known = report.board.chip_id != 0;
-    station->half_way = report.outcome == OUTCOME_FAIL;
+    station->served_job = job->id;
+    station->half_way = report.outcome != OUTCOME_PASS;
     end(&running, &report);
     return report.outcome;
 }

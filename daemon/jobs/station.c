@@ -218,14 +218,22 @@ static bool still_there(struct station *station, int *silent)
     return same;
 }
 
-static void wait_for_removal(struct station *station)
+/* Until the board that was served for this job is gone, or there is something else to do. */
+static void wait_for_removal(struct station *station, int64_t job)
 {
+    const struct job *wanted;
     int silent = 0;
 
     station_set_state(station, STATE_REMOVAL, "take the board out");
-    while (!must_end(station) && station->enabled && port_alive(station) && still_there(station, &silent))
+    do {
+        if (!still_there(station, &silent)) {
+            station->board_known = false;
+            return;
+        }
         station_sleep(station, LOOK_AGAIN_US);
-    station->board_known = false;
+        wanted = jobs_for_station(station->farm, station);
+    } while (!must_end(station) && station->enabled && list_empty(&station->identify_requests) &&
+             port_alive(station) && wanted && wanted->id == job);
 }
 
 /* --- identify on request ------------------------------------------------------------------ */
@@ -327,9 +335,8 @@ static void work(struct station *station, struct job *job)
     enum job_trigger trigger = job->trigger;
     int64_t id = job->id;
 
-    /* Before a restart this station had finished a board that may still be there. */
-    if (trigger == TRIGGER_ON_INSERT && station->board_known) {
-        wait_for_removal(station);
+    if (trigger == TRIGGER_ON_INSERT && station->board_known && station->served_job == id) {
+        wait_for_removal(station, id);
         return;
     }
     if (!triggered(station, job)) {
@@ -341,8 +348,6 @@ static void work(struct station *station, struct job *job)
     if (!job || job->id != id || must_end(station) || !station->enabled)
         return;
     (void)run_unit(station, job);
-    if (trigger == TRIGGER_ON_INSERT)
-        wait_for_removal(station);
 }
 
 static void serve(struct station *station)
@@ -394,7 +399,7 @@ static void station_ended(void *argument)
     farm_station_ended(station->farm, station);
 }
 
-void station_remember_board(struct station *station, const char *uid)
+void station_remember_board(struct station *station, int64_t job, const char *uid)
 {
     struct board *board = &station->board;
     size_t size = strlen(uid) / 2;
@@ -404,6 +409,7 @@ void station_remember_board(struct station *station, const char *uid)
         return;
     board->uid_size = size;
     station->board_known = size > 0;
+    station->served_job = job;
 }
 
 struct station *station_new(struct farm *farm, const struct station_settings *settings)

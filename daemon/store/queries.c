@@ -87,8 +87,14 @@ const char *const queries[QUERY_COUNT] = {
                    "AND outcome IN ('pass', 'fail', 'aborted')) AS served_json FROM job "
                    "WHERE state IN ('running', 'held') ORDER BY id",
     [QUERY_LOAD_RUNS] = RUN_COLUMNS "FROM run WHERE outcome IS NULL ORDER BY id",
-    [QUERY_LOAD_STATIONS] = "SELECT fact AS cursor, name, iif(enabled, 'true', 'false') AS enabled_json "
-                            "FROM station ORDER BY name",
+    /* With the board that a station served last, for a job that is still open. */
+    [QUERY_LOAD_STATIONS] =
+        "SELECT station.fact AS cursor, station.name, iif(station.enabled, 'true', 'false') AS enabled_json, "
+        "job.id AS served_job, run.uid AS served_uid FROM station "
+        "LEFT JOIN run ON run.outcome <> 'unknown' AND run.id = (SELECT last.id FROM run AS last "
+        "WHERE last.station = station.name ORDER BY last.started DESC LIMIT 1) "
+        "LEFT JOIN job ON job.id = run.job AND (job.state = 'running' OR job.state = 'held') "
+        "ORDER BY station.name",
     [QUERY_LOAD_LAST] = "SELECT 0 AS cursor, (SELECT coalesce(max(id), 0) FROM job) AS last_job, "
                         "(SELECT coalesce(max(id), 0) FROM run) AS last_run, "
                         "iif((SELECT stopped IS NULL FROM daemon), 'false', 'true') AS clean_json",

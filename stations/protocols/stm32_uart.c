@@ -386,6 +386,19 @@ static int meet(struct session *session, struct error *error)
     return prove_rate(session, error);
 }
 
+/* A late answer to what somebody sent before us looks like one to our 0x7F, and puts us half a command off:
+ * then the first command is refused. Once more, in step. */
+static int meet_in_step(struct session *session, struct error *error)
+{
+    int status = meet(session, error);
+
+    if (status != -EBADMSG && status != -EPROTO)
+        return status;
+    settle(session);
+    status = sync_at_rate(session, false, error);
+    return status < 0 ? status : meet(session, error);
+}
+
 static int try_rate(struct session *session, uint32_t baud, enum effort effort, struct error *error)
 {
     const struct port_line line = line_at(baud);
@@ -393,9 +406,11 @@ static int try_rate(struct session *session, uint32_t baud, enum effort effort, 
 
     if (status == 0)
         status = entry_enter(session, error);
+    if (status == 0 && session->half_way)
+        settle(session);
     if (status == 0)
         status = sync_at_rate(session, effort == EFFORT_THOROUGH || session->half_way, error);
-    return status < 0 || effort == EFFORT_PROBE ? status : meet(session, error);
+    return status < 0 || effort == EFFORT_PROBE ? status : meet_in_step(session, error);
 }
 
 /* Errors that another rate may cure; the rest (port gone, cancelled, deadline) are final. */

@@ -95,7 +95,8 @@ def processor():
 def describe_machine(programs, settings):
     return {"processor": processor(), "cores": os.cpu_count(), "kernel": platform.release(),
             "load_average": os.getloadavg(), "disk": first_line("stat", "-f", "-c", "%T", "/tmp"),
-            "simulator_realtime": settings.realtime, "alone": settings.alone, "daemon": first_line(programs.daemon, "--version"),
+            "simulator_realtime": settings.realtime, "alone": settings.alone,
+            "daemon": first_line(programs.daemon, "--version"),
             "stm32flash": programs.stm32flash is not None, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 

@@ -42,7 +42,7 @@ int64_t processor_us(void)
     return clock_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-void die(const char *what)
+_Noreturn void die(const char *what)
 {
     (void)fprintf(stderr, "http_load: %s\n", what);
     exit(EXIT_FAILURE);

@@ -23,7 +23,7 @@ char *get_text(const struct target *target, const char *more_headers);
 /* Processor time of this process, in microseconds. */
 int64_t processor_us(void);
 
-void die(const char *what);
+_Noreturn void die(const char *what);
 
 /* REST: `connections` keep-alive connections for so long; per_second 0 asks again as soon as it is answered,
  * otherwise requests fall due evenly and their latency counts from when they were due. Prints an object of

@@ -80,9 +80,10 @@ static size_t answer_size(struct connection *connection)
     if (!end)
         return 0;
     length = strcasestr(connection->answer, "\r\ncontent-length:");
-    if (!length || length > end)
-        die("an answer without Content-Length");
-    return (size_t)(end + 4 - connection->answer) + strtoul(length + strlen("\r\ncontent-length:"), NULL, 10);
+    if (length && length < end)
+        return (size_t)(end + 4 - connection->answer) +
+               strtoul(length + strlen("\r\ncontent-length:"), NULL, 10);
+    die("an answer without Content-Length");
 }
 
 static void take_answer(struct connection *connection)
@@ -165,7 +166,8 @@ static int64_t at_share(const struct rest *rest, double share)
 
 static void print_result(struct rest *rest, int64_t took_us)
 {
-    qsort(rest->samples_us, rest->samples, sizeof *rest->samples_us, by_value);
+    if (rest->samples)
+        qsort(rest->samples_us, rest->samples, sizeof *rest->samples_us, by_value);
     (void)printf("{\"requests\": %zu, \"failed\": %" PRId64 ", \"bytes\": %" PRId64 ", \"took_us\": %" PRId64
                  ", \"p50_us\": %" PRId64 ", \"p99_us\": %" PRId64 ", \"max_us\": %" PRId64
                  ", \"cpu_us\": %" PRId64 "}\n",

@@ -25,8 +25,8 @@ def run_daemon(plant, path, baud, report, image):
     plant.fresh_boards([name])
     begun = time.monotonic()
     done = subprocess.run(
-        [plant.programs.command, "--server", f"http://127.0.0.1:{plant.port}", "--key-file", plant.key_file, "program", path,
-         "--chip", plants.CHIP, "--address", hex(plants.ADDRESS), "--stations", name],
+        [plant.programs.command, "--server", f"http://127.0.0.1:{plant.port}", "--key-file", plant.key_file,
+         "program", path, "--chip", plants.CHIP, "--address", hex(plants.ADDRESS), "--stations", name],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     wall = time.monotonic() - begun
     if done.returncode:
@@ -143,14 +143,15 @@ def print_tables(report, rows, detail, bits, usage, settings, programs):
         f"Seconds: median (min-max) of {settings.repetitions}, in turns on one simulator; boards fresh each time.",
         "floor = bits on the wire / baud + flash times; floor+t = and 1 ms for each answer that must be waited for.",
         "run = started to ended of the record; wall = the whole `flashfarm program` process; aim: run/floor+t <= 1.03.",
-        f"A byte takes {bits['none']:.2f} bits for a client with 8n1 and {bits['even']:.2f} with 8e1: the simulator counts",
-        "the frame of the board (11 bits) whatever the client sets, so stm32flash -m 8n1 gains nothing by it here.",
+        f"A byte takes {bits['none']:.2f} bits for a client with 8n1 and {bits['even']:.2f} with 8e1: the simulator",
+        "counts the frame of the board (11 bits) whatever the client sets, so stm32flash -m 8n1 gains nothing by it.",
         f"Others on this machine used {usage.others:.2f} cores meanwhile."]
     if not programs.stm32flash:
         notes.append("stm32flash is not installed: its columns are empty.")
     report.table("1. One board", ["image", "baud", "floor", "floor+t", "thin client", "run", "wall", "stm32flash -v",
                                   "run/floor+t", "run/floor", "run/thin", "stm32flash/wall"], rows, notes)
     report.table("1a. Where the time of the median run goes (ms)",
-                 ["image", "phase", "floor+t", "thin client", "run", "over floor", "daemon's", "us over per turnaround"],
+                 ["image", "phase", "floor+t", "thin client", "run", "over floor", "daemon's",
+                  "us over per turnaround"],
                  detail, ["daemon's = what the daemon itself says it did not wait for; record = reserving the run, its "
                           "outcome, and what is between the phases."])

@@ -68,7 +68,8 @@ static int64_t at_share(const struct samples *samples, double share)
 
 static void print_samples(const char *name, struct samples *samples)
 {
-    qsort(samples->us, samples->count, sizeof *samples->us, by_value);
+    if (samples->count)
+        qsort(samples->us, samples->count, sizeof *samples->us, by_value);
     (void)printf(
         "\"%s\": {\"count\": %zu, \"p50_us\": %" PRId64 ", \"p99_us\": %" PRId64 ", \"max_us\": %" PRId64 "}",
         name, samples->count, at_share(samples, 0.5), at_share(samples, 0.99), at_share(samples, 1.0));

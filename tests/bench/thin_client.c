@@ -39,7 +39,7 @@ static int64_t now_us(void)
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static void die(const struct board *board, const char *what)
+static _Noreturn void die(const struct board *board, const char *what)
 {
     (void)fprintf(stderr, "thin_client: %s: %s\n", board->port, what);
     exit(EXIT_FAILURE);

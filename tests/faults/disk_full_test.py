@@ -17,6 +17,7 @@ from harness import CHIP, JUNK, Scene
 IMAGE = harness.make_image(3000, seed=51)
 LONG = harness.make_image(9000, seed=52)
 NO_ROOM = (500, 507)
+ERRORS = ("cannot be recorded", "could not be recorded")
 
 
 @contextlib.contextmanager
@@ -48,7 +49,7 @@ def fresh_board(scene, name):
 
 def refused_without_room(programs, checks):
     """What a client asks for and cannot be recorded is refused, and leaves nothing behind."""
-    with Scene(programs, f"{CHIP}=2", checks=checks) as scene:
+    with Scene(programs, f"{CHIP}=2", checks=checks, errors=ERRORS) as scene:
         scene.daemon.start()
         events = scene.events()
         image = scene.image(IMAGE)
@@ -78,7 +79,7 @@ def refused_without_room(programs, checks):
 
 def no_run_without_record(programs, checks):
     """START is pressed while there is no room: not a byte is erased."""
-    with Scene(programs, f"{CHIP}=4", checks=checks) as scene:
+    with Scene(programs, f"{CHIP}=4", checks=checks, errors=ERRORS) as scene:
         scene.daemon.start()
         events = scene.events()
         job = scene.submit(scene.image(IMAGE), stations="all", trigger="on_start", quantity=4)
@@ -114,7 +115,7 @@ def no_run_without_record(programs, checks):
 
 def outcome_waits_for_room(programs, checks):
     """The room goes while units are in work: they finish, and nobody hears of it before it is on the record."""
-    with Scene(programs, f"{CHIP}=4", "--pace", checks=checks) as scene:
+    with Scene(programs, f"{CHIP}=4", "--pace", checks=checks, errors=ERRORS) as scene:
         scene.daemon.start()
         events = scene.events()
         job = scene.submit(scene.image(LONG), stations="all")
@@ -145,7 +146,7 @@ def outcome_waits_for_room(programs, checks):
 def ended_without_room(programs, checks):
     """Whoever stops the daemon while there is no room gets `unknown` later, not a pass and not a lost run."""
     for how in ("stop", "kill"):
-        with Scene(programs, f"{CHIP}=2", "--pace", config="stop_timeout = 1\n", checks=checks) as scene:
+        with Scene(programs, f"{CHIP}=2", "--pace", config="stop_timeout = 1\n", checks=checks, errors=ERRORS) as scene:
             scene.daemon.start()
             events = scene.events()
             job = scene.submit(scene.image(LONG), stations="all")
@@ -168,10 +169,45 @@ def ended_without_room(programs, checks):
             scene.audit()
 
 
+def commands_without_room(programs, checks):
+    """What an operator commands is either on the record when it is answered, or refused; and the last word counts."""
+    with Scene(programs, f"{CHIP}=3", checks=checks, errors=ERRORS) as scene:
+        scene.daemon.start()
+        events = scene.events()
+        job = scene.submit(scene.image(IMAGE), stations=["A1"], trigger="on_start")
+        scene.wait_station("A1", "waiting")
+        take_room(scene)
+        answer = scene.call("POST", "/v1/stations/A3/disable", b"")
+        checks.check(answer.status in NO_ROOM, f"disable: {answer}")
+        checks.equal(scene.station("A3")["enabled"], True, "a refused disable does nothing")
+        held = scene.call("POST", f"/v1/jobs/{job}/hold", b"", timeout_s=5)
+        checks.check(held.status in NO_ROOM, f"hold: {held}")
+        scene.sim("unplug", "A2")
+        scene.wait_station("A2", "port-lost")
+        give_room(scene)
+        scene.post(f"/v1/jobs/{job}/resume")
+        scene.sim("replug", "A2")
+        scene.wait_station("A2", "idle")
+        events.wait_fact("station.state", name="A2", state="port-lost")
+        scene.post("/v1/stations/A1/disable")  # whatever is late is on the record before this is done
+        scene.post("/v1/stations/A1/enable")
+        time.sleep(1.5)  # or not, and then it comes within its second
+        checks.equal(scene.query("SELECT state FROM station WHERE name = 'A2'"), [("ready",)], "the station's last state")
+        live, recorded = scene.job(job)["state"], scene.query("SELECT state FROM job WHERE id = ?", job)[0][0]
+        checks.equal((live, recorded), ("running", "running"), "the job's last state: live, on the record")
+        scene.wait_station("A1", "waiting")
+        scene.post("/v1/stations/A1/start")
+        events.wait_fact("job.state", id=job, state="done")
+        scene.check_facts(events)
+        scene.check_runs()
+        scene.daemon.stop()
+        scene.audit()
+
+
 def room_comes_and_goes(programs, checks):
     """On and off at random while eight boards run: in the end everything is accounted for."""
     generator, quantity = random.Random(programs.seed), 30
-    with Scene(programs, f"{CHIP}=8", checks=checks) as scene:
+    with Scene(programs, f"{CHIP}=8", checks=checks, errors=ERRORS) as scene:
         scene.daemon.start()
         events = scene.events()
         job = scene.submit(scene.image(IMAGE), stations="all", trigger="on_insert", quantity=quantity)
@@ -215,7 +251,7 @@ def look_and_exchange(scene, events, ended):
 
 def full_file_system(programs, checks):
     """The real thing, where it may be mounted: a small file system, filled to the last byte."""
-    with Scene(programs, f"{CHIP}=4", checks=checks) as scene:
+    with Scene(programs, f"{CHIP}=4", checks=checks, errors=ERRORS) as scene:
         os.mkdir(scene.state_dir, 0o750)
         done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", scene.state_dir],
                               capture_output=True, text=True, check=False)
@@ -280,7 +316,7 @@ def press_all(scene):
                          scene.station(station)["state"] == "recording", f"{name} to rest")
 
 
-PLAYS = (refused_without_room, no_run_without_record, outcome_waits_for_room, ended_without_room, room_comes_and_goes,
+PLAYS = (refused_without_room, no_run_without_record, outcome_waits_for_room, ended_without_room, commands_without_room, room_comes_and_goes,
          full_file_system)
 
 

@@ -285,17 +285,20 @@ class Daemon:
         self.process.kill()
         return self.wait()
 
-    def complaints(self):
-        """What a sanitizer, or a library that is used wrongly, says."""
-        marks = ("Sanitizer", "runtime error:", "Assertion", "detected memory leaks")
-        return [line.rstrip() for line in self.log if any(mark in line for mark in marks)]
+    def complaints(self, expected):
+        """What a sanitizer, or a library that is used wrongly, says; and errors that nobody provoked."""
+        marks = ("Sanitizer", "runtime error:", "Assertion", "detected memory leaks", "Z error ")
+        return [line.rstrip() for line in self.log if any(mark in line for mark in marks)
+                and not any(words in line for words in expected)]
 
 
 class Scene:
     """Boards and daemon in one folder."""
 
-    def __init__(self, programs, boards, *options, listen="127.0.0.1:0", checks=None, config="", fill=True):
-        self.programs, self.checks = programs, checks or Checks()
+    def __init__(self, programs, boards, *options, listen="127.0.0.1:0", checks=None, config="", fill=True,
+                 errors=()):
+        """`errors` are words of errors that the daemon is made to log; any other is one too many."""
+        self.programs, self.checks, self.errors = programs, checks or Checks(), errors
         self.farm = Farm(programs.flashfarm_sim, boards, "--listen", listen, *options)
         self.dir = self.farm.dir
         self.state_dir = os.path.join(self.dir, "state")
@@ -319,7 +322,7 @@ class Scene:
             status = self.daemon.stop() if kind is None else self.daemon.kill()
             if kind is None:
                 self.checks.equal(status, 0, "the daemon's exit status")
-        complaints = self.daemon.complaints()
+        complaints = self.daemon.complaints(self.errors)
         self.checks.check(not complaints, f"nothing to complain of: {complaints[:5]}")
         if kind is not None or complaints:
             print("".join(self.daemon.log[-25:]), file=sys.stderr)

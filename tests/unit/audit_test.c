@@ -415,7 +415,7 @@ static void flip(sqlite3_context *context, int count, sqlite3_value **values)
 
     (void)count;
     if (type == SQLITE_INTEGER) {
-        sqlite3_result_int64(context, sqlite3_value_int64(values[0]) ^ (INT64_C(1) << bit % 40));
+        sqlite3_result_int64(context, sqlite3_value_int64(values[0]) ^ ((sqlite3_int64)1 << bit % 40));
         return;
     }
     size = sqlite3_value_bytes(values[0]);

@@ -128,6 +128,29 @@ static void test_cancellation(void)
     close_scene(&scene);
 }
 
+static void run_uncancelled(void *argument)
+{
+    struct scene *scene = argument;
+
+    scene->values[0] = fiber_await(scene->fibers);
+    fiber_uncancel(fiber_current(scene->fibers));
+    scene->values[1] = fiber_suspend(scene->fibers, CLOCK_NEVER);
+}
+
+static void test_uncancel(void)
+{
+    struct scene scene;
+
+    open_scene(&scene);
+    scene.fiber = fiber_start(scene.fibers, "uncancelled", run_uncancelled, NULL, &scene);
+    fiber_cancel(scene.fiber);
+    fiber_resume(scene.fiber, 4);
+    CHECK(fiber_waiting(scene.fiber));
+    fiber_resume(scene.fiber, 5);
+    CHECK(scene.values[0] == 4 && scene.values[1] == 5);
+    close_scene(&scene);
+}
+
 static void run_waker(void *argument)
 {
     struct scene *scene = argument;
@@ -186,6 +209,7 @@ static const struct test tests[] = {
     {"a resumed fiber gets the waker's value", test_resume},
     {"deadlines come, never early", test_deadlines},
     {"cancellation is delivered once, and held back by fiber_await", test_cancellation},
+    {"a cancellation can be taken back before it is delivered", test_uncancel},
     {"a fiber woken by a fiber runs when that one waits", test_resume_from_fiber},
     {"a thousand fibers", test_many},
     {"outside a fiber sleeping blocks", test_blocking_sleep},

@@ -666,7 +666,10 @@ static void test_restart(void)
     CHECK(json_integer_value(json_object_get(state, "last_run")) == 2);
     CHECK(json_is_false(json_object_get(state, "clean")));
     check_json(json_incref(json_object_get(state, "stations")),
-               "[{\"name\":\"A1\",\"enabled\":true},{\"name\":\"A2\",\"enabled\":false}]");
+               "[{\"name\":\"A1\",\"enabled\":true,\"served_job\":null,\"served_uid\":null},"
+               "{\"name\":\"A2\",\"enabled\":false,\"served_job\":null,\"served_uid\":null}]");
+    check_json(json_incref(json_object_get(json_array_get(json_object_get(state, "jobs"), 0), "served")),
+               "[\"A1\"]");
     json_decref(state);
     /* the run that was in flight, and a stop in good order */
     CHECK(scene_append(&scene, "run.ended", run_ended(2, "unknown", NULL)) == 0);
@@ -677,7 +680,15 @@ static void test_restart(void)
     CHECK(json_is_true(json_object_get(state, "clean")));
     CHECK(json_array_size(json_object_get(state, "runs")) == 0);
     json_decref(state);
-    CHECK(check_chain(&scene) == 13);
+    /* the board that a station served last, for a job that goes on */
+    CHECK(scene_append(&scene, "run.started", run_started(3, 1, 1, "A1", "2026-11-21T12:28:00.000000Z")) ==
+          0);
+    CHECK(scene_append(&scene, "run.ended", run_ended(3, "fail", "verify")) == 0);
+    CHECK(store_load(scene.store, &state, &scene.error) == 0);
+    check_json(json_incref(json_array_get(json_object_get(state, "stations"), 0)),
+               "{\"name\":\"A1\",\"enabled\":true,\"served_job\":1,\"served_uid\":\"0x1122334455667788\"}");
+    json_decref(state);
+    CHECK(check_chain(&scene) == 15);
     scene_end(&scene);
 }
 
