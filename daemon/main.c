@@ -259,6 +259,8 @@ static void on_farm_started(void *context, int status, const struct error *error
     struct daemon *daemon = context;
     struct error reason = *error;
 
+    if (daemon->stopping)
+        return; /* told to stop before it had begun */
     if (status == 0)
         status = serve(daemon, &reason);
     if (status < 0) {

@@ -219,6 +219,13 @@ static int connect_board(struct programming *work)
     return status;
 }
 
+static int interlock(struct programming *work)
+{
+    return work->watcher->interlock
+               ? work->watcher->interlock(work->watcher->context, &work->session->board, work->error)
+               : 0;
+}
+
 /* Removes read-out protection with the order's consent; only then UID and flash size can be read. */
 static int open_protected(struct programming *work)
 {
@@ -230,7 +237,7 @@ static int open_protected(struct programming *work)
         return fail_as(work, FAILURE_PROTECTED);
     forget_doubtful_uid(work);
     work->report->board = session->board;
-    return check_chip(work);
+    return check_chip(work) < 0 ? work->error->code : interlock(work);
 }
 
 /* Reading changes nothing, so a read that failed is repeated in step. */
@@ -567,6 +574,8 @@ static int program_steps(struct programming *work)
     int status = do_phase(work, PHASE_CONNECT, connect_board);
 
     was_protected = work->session->board.read_protected;
+    if (status == 0)
+        status = interlock(work);
     if (status == 0)
         status = reserve(work);
     if (status == 0 && was_protected)

@@ -46,8 +46,11 @@ struct progress {
     uint32_t done, total; /* bytes of this phase, where it has any */
 };
 
-/* Who is asked and told while it goes. Both calls run on the station's fiber. */
+/* Who is asked and told while it goes. All calls run on the station's fiber. */
 struct program_watcher {
+    /* Whether this very board may be worked on here, when its unique id has become known: before `reserve`,
+     * or, on a chip that had to be opened first, after it. May be NULL. */
+    int (*interlock)(void *context, const struct board *board, struct error *error);
     /* The board is known and right by the order's own checks. The last word before the first erase: 0 to go
      * on, or an error that aborts with nothing touched. May wait (the run is made durable here). */
     int (*reserve)(void *context, const struct board *board, struct error *error);

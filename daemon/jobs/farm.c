@@ -77,62 +77,59 @@ void farm_set_listener(struct farm *farm, farm_listener *listener, void *context
 
 /* --- facts that must get into the record, late if need be --------------------------------- */
 
+/* One after the other, so that none overtakes another: what is told last is what was last. */
 struct late_fact {
-    struct farm *farm;
+    struct list node; /* in farm->late */
     const char *kind;
     json_t *body;
-    uv_timer_t timer;
 };
 
-static void append_late(struct late_fact *late);
+static void end_stop(struct farm *farm);
+static void on_late_done(void *context, int status, const struct error *error);
+
+static void append_late(struct farm *farm)
+{
+    struct late_fact *late = LIST_ENTRY(farm->late.next, struct late_fact, node);
+    struct store_fact fact = {.kind = late->kind, .body = json_incref(late->body)};
+
+    store_append(farm->options.store, &fact, 1, on_late_done, farm);
+}
 
 static void on_retry(uv_timer_t *timer)
 {
     append_late(timer->data);
 }
 
-static void free_late(uv_handle_t *handle)
-{
-    struct late_fact *late = handle->data;
-
-    json_decref(late->body);
-    free(late);
-}
-
-static void end_stop(struct farm *farm);
-
 static void on_late_done(void *context, int status, const struct error *error)
 {
-    struct late_fact *late = context;
-    bool for_want_of_room = status == -ENOSPC || status == -EIO;
+    struct farm *farm = context;
+    struct late_fact *late = LIST_ENTRY(farm->late.next, struct late_fact, node);
 
     if (status < 0)
-        log_error(&late->farm->log, "%s cannot be recorded: %s", late->kind, error->text);
-    if (for_want_of_room && !late->farm->stopping) {
-        (void)uv_timer_start(&late->timer, on_retry, RECORD_RETRY_MS, 0);
+        log_error(&farm->log, "%s cannot be recorded: %s", late->kind, error->text);
+    if ((status == -ENOSPC || status == -EIO) && !farm->stopping) {
+        (void)uv_timer_start(&farm->retry, on_retry, RECORD_RETRY_MS, 0);
         return;
     }
-    late->farm->retry_facts--;
-    uv_close((uv_handle_t *)&late->timer, free_late);
-    end_stop(late->farm);
-}
-
-static void append_late(struct late_fact *late)
-{
-    struct store_fact fact = {.kind = late->kind, .body = json_incref(late->body)};
-
-    store_append(late->farm->options.store, &fact, 1, on_late_done, late);
+    list_remove(&late->node);
+    json_decref(late->body);
+    free(late);
+    if (list_empty(&farm->late))
+        end_stop(farm);
+    else
+        append_late(farm);
 }
 
 void farm_record(struct farm *farm, const char *kind, json_t *body)
 {
     struct late_fact *late = allocate(1, sizeof *late);
+    bool idle = list_empty(&farm->late);
 
-    *late = (struct late_fact){.farm = farm, .kind = kind, .body = body};
-    late->timer.data = late;
-    (void)uv_timer_init(farm->options.loop, &late->timer);
-    farm->retry_facts++;
-    append_late(late);
+    late->kind = kind;
+    late->body = body;
+    list_append(&farm->late, &late->node);
+    if (idle)
+        append_late(farm);
 }
 
 /* --- making and ending -------------------------------------------------------------------- */
@@ -146,7 +143,9 @@ struct farm *farm_new(const struct farm_options *options)
     list_init(&farm->stations);
     list_init(&farm->jobs);
     list_init(&farm->retiring);
-    farm->telling.data = farm->stop_timer.data = farm;
+    list_init(&farm->late);
+    farm->telling.data = farm->stop_timer.data = farm->retry.data = farm;
+    (void)uv_timer_init(options->loop, &farm->retry);
     (void)uv_timer_init(options->loop, &farm->telling);
     (void)uv_timer_init(options->loop, &farm->stop_timer);
     farm->remembered = json_object();
@@ -168,6 +167,7 @@ void farm_free(struct farm *farm)
     store_set_listener(farm->options.store, NULL, NULL);
     uv_close((uv_handle_t *)&farm->telling, NULL);
     uv_close((uv_handle_t *)&farm->stop_timer, NULL);
+    uv_close((uv_handle_t *)&farm->retry, NULL);
     (void)uv_run(farm->options.loop, UV_RUN_NOWAIT); /* the timers are part of what is freed next */
     if (farm->images)
         images_close(farm->images);
@@ -198,10 +198,10 @@ struct job *farm_find_job(const struct farm *farm, int64_t id)
     return NULL;
 }
 
-const struct station *farm_uid_in_use(const struct farm *farm, const struct station *asking,
-                                      const struct board *board)
+static const struct station *holder_of_uid(const struct list *stations, const struct station *asking,
+                                           const struct board *board)
 {
-    LIST_EACH (node, &farm->stations) {
+    LIST_EACH (node, stations) {
         const struct station *station = LIST_ENTRY(node, struct station, node);
 
         if (station != asking && station_busy(station) && station->board_known && board->uid_size &&
@@ -210,6 +210,26 @@ const struct station *farm_uid_in_use(const struct farm *farm, const struct stat
             return station;
     }
     return NULL;
+}
+
+const struct station *farm_uid_in_use(const struct farm *farm, const struct station *asking,
+                                      const struct board *board)
+{
+    const struct station *holder = holder_of_uid(&farm->stations, asking, board);
+
+    return holder ? holder : holder_of_uid(&farm->retiring, asking, board);
+}
+
+bool farm_retiring(const struct farm *farm, const struct station *station)
+{
+    LIST_EACH (node, &farm->retiring) {
+        const struct station *old = LIST_ENTRY(node, struct station, node);
+
+        if (strcmp(old->settings.name, station->settings.name) == 0 ||
+            strcmp(old->settings.port, station->settings.port) == 0)
+            return true;
+    }
+    return false;
 }
 
 void farm_wake(struct farm *farm)
@@ -309,6 +329,7 @@ void farm_station_ended(struct farm *farm, struct station *station)
     if (station->leaving) {
         list_remove(&station->node);
         station_free(station);
+        farm_wake(farm); /* its successor may be waiting for it */
     }
     end_stop(farm);
 }
@@ -347,8 +368,22 @@ static int settle_unknown_runs(struct starting *starting)
     return status;
 }
 
+/* A station that has left the configuration does not end the job of the others. */
+static json_t *configured_only(const struct farm *farm, const json_t *names)
+{
+    json_t *found = json_array();
+    const json_t *name;
+    size_t index;
+
+    json_array_foreach (names, index, name) {
+        if (farm_find_station(farm, json_string_value(name)))
+            (void)json_array_append_new(found, json_string(json_string_value(name)));
+    }
+    return found;
+}
+
 /* The members of a recorded job that a client gave. */
-static json_t *body_of_recorded(const json_t *recorded)
+static json_t *body_of_recorded(const struct farm *farm, const json_t *recorded)
 {
     static const char *const direct[] = {"chip",    "images",     "stations",           "quantity",
                                          "trigger", "work_order", "hold_after_failures"};
@@ -357,6 +392,7 @@ static json_t *body_of_recorded(const json_t *recorded)
     body = body ? body : json_object();
     for (size_t i = 0; i < sizeof direct / sizeof *direct; i++)
         (void)json_object_set(body, direct[i], json_object_get(recorded, direct[i]));
+    (void)json_object_set_new(body, "stations", configured_only(farm, json_object_get(recorded, "stations")));
     return body;
 }
 
@@ -376,7 +412,7 @@ static void mark_served(struct job *job, const json_t *recorded)
 static void resume_job(struct farm *farm, const json_t *recorded)
 {
     struct error error = ERROR_NONE;
-    json_t *body = body_of_recorded(recorded);
+    json_t *body = body_of_recorded(farm, recorded);
     int64_t id = json_integer_value(json_object_get(recorded, "id"));
     const char *state = json_string_value(json_object_get(recorded, "state"));
     struct job *job = NULL;
@@ -427,7 +463,9 @@ static void end_start(void *argument)
 {
     struct starting *starting = argument;
 
+    starting->farm->starting = false;
     starting->done(starting->context, starting->error.code, &starting->error);
+    end_stop(starting->farm);
     json_decref(starting->state);
     free(starting);
 }
@@ -469,6 +507,7 @@ int farm_start(struct farm *farm, farm_done *done, void *context, struct error *
     farm->last_job = json_integer_value(json_object_get(starting->state, "last_job"));
     farm->last_run = json_integer_value(json_object_get(starting->state, "last_run"));
     remember_stations(farm, json_object_get(starting->state, "stations"));
+    farm->starting = true;
     fiber_start(farm->options.fibers, "start", run_start, end_start, starting);
     return 0;
 }
@@ -497,8 +536,8 @@ static void end_stop(struct farm *farm)
 {
     struct store_fact fact = {.kind = "daemon.stopped"};
 
-    if (!farm->stopping || farm->stopped || farm->retry_facts || !at_rest(&farm->stations) ||
-        !at_rest(&farm->retiring))
+    if (!farm->stopping || farm->starting || farm->stopped || !list_empty(&farm->late) ||
+        !at_rest(&farm->stations) || !at_rest(&farm->retiring))
         return;
     farm->stopped = true;
     fact.body = json_object();
@@ -550,6 +589,10 @@ void farm_stop(struct farm *farm, int timeout_ms, farm_done *done, void *context
         return;
     }
     farm->stopping = true;
+    if (uv_is_active((uv_handle_t *)&farm->retry)) {
+        (void)uv_timer_stop(&farm->retry); /* once more, and then no more */
+        append_late(farm);
+    }
     (void)uv_timer_start(&farm->stop_timer, on_stop_timeout, (uint64_t)timeout_ms, 0);
     stop_idle(&farm->stations);
     stop_idle(&farm->retiring);

@@ -221,6 +221,7 @@ static json_t *record_image(const struct addition *addition, struct file_work *w
     struct images *images = addition->images;
     struct store_fact fact = {.kind = "image.added", .body = image_body(addition, work)};
     json_t *body;
+    int status;
 
     work->directory = images->directory;
     (void)await_work(images->options.fibers, keep_file, work);
@@ -229,9 +230,12 @@ static json_t *record_image(const struct addition *addition, struct file_work *w
         json_decref(fact.body);
         return NULL;
     }
-    if (store_append_wait(images->options.store, images->options.fibers, &fact, 1, error) < 0)
+    status = store_append_wait(images->options.store, images->options.fibers, &fact, 1, error);
+    if (status < 0 && status != -EEXIST)
         return NULL;
     body = find_image(images, work->id, error);
+    if (body && status == -EEXIST) /* somebody else was a moment faster */
+        return known_image(addition, work, body, error);
     if (body)
         (void)json_object_set_new(body, "created", json_true());
     return body;

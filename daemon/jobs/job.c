@@ -22,15 +22,19 @@ bool job_open(const struct job *job)
     return job->state == JOB_RUNNING || job->state == JOB_HELD;
 }
 
-void job_set_state(struct job *job, enum job_state state, const char *reason)
+json_t *job_state_body(int64_t id, enum job_state state, const char *reason)
+{
+    return json_pack("{s:I,s:s,s:s}", "id", (json_int_t)id, "state", state_words[state], "reason", reason);
+}
+
+void job_set_state(struct job *job, enum job_state state, const char *reason, bool recorded)
 {
     if (job->state == state || !job_open(job))
         return;
     job->state = state;
     log_notice(&job->log, "%s%s%s", state_words[state], reason[0] ? ": " : "", reason);
-    farm_record(
-        job->farm, "job.state",
-        json_pack("{s:I,s:s,s:s}", "id", (json_int_t)job->id, "state", state_words[state], "reason", reason));
+    if (!recorded)
+        farm_record(job->farm, "job.state", job_state_body(job->id, state, reason));
 }
 
 struct job_place *job_place(const struct job *job, const char *station)
@@ -94,9 +98,9 @@ static void end_if_finished(struct job *job)
     if (job->in_flight > 0 || !job_open(job))
         return;
     if (job->passed >= job->quantity)
-        job_set_state(job, JOB_DONE, "");
+        job_set_state(job, JOB_DONE, "", false);
     else if (job->state == JOB_RUNNING && !has_turns_left(job))
-        job_set_state(job, JOB_DONE, "every station has had its turn");
+        job_set_state(job, JOB_DONE, "every station has had its turn", false);
 }
 
 static void brake(struct job *job)
@@ -109,7 +113,7 @@ static void brake(struct job *job)
                    job->failures_since_resume);
     job->failures_since_resume = 0;
     if (job->state == JOB_RUNNING)
-        job_set_state(job, JOB_HELD, reason);
+        job_set_state(job, JOB_HELD, reason, false);
 }
 
 void job_settle(struct job *job, enum outcome outcome)

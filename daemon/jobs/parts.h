@@ -65,8 +65,9 @@ int job_parse(struct farm *farm, const json_t *body, struct job **job, struct er
 int job_prepare(struct job *job, struct error *error);
 void job_free(struct job *job);
 
-/* The only writer of job->state: checks the move, logs it, records the fact. */
-void job_set_state(struct job *job, enum job_state state, const char *reason);
+/* The only writer of job->state: checks the move, logs it, records the fact unless that is `recorded`. */
+void job_set_state(struct job *job, enum job_state state, const char *reason, bool recorded);
+json_t *job_state_body(int64_t id, enum job_state state, const char *reason);
 const char *job_state_word(enum job_state state);
 
 /* Whether the job has a unit for this station now. */
@@ -139,6 +140,7 @@ struct station {
     int64_t run;
     struct board board;
     bool board_known;
+    bool board_served;  /* it was worked on, and has not been seen to leave */
     int64_t served_job; /* for which that board was worked on last */
     struct progress progress;
     bool dirty; /* progress or state changed since the last telling */
@@ -184,23 +186,26 @@ struct farm {
     int64_t last_job, last_run;
     farm_listener *listener;
     void *listener_context;
-    bool started, stopping, stop_at_once, stopped;
+    bool starting, started, stopping, stop_at_once, stopped;
     farm_done *stop_done;
     void *stop_context;
     uv_timer_t telling, stop_timer;
     struct farm_statistics statistics;
     json_t *remembered;       /* name -> {enabled}: what the record says of stations */
     json_t *keys_in_progress; /* Idempotency-Keys of requests that are being worked on */
-    size_t retry_facts;       /* facts that wait for room on the disk */
+    struct list late; /* facts on their way into the record, and the timer of the one that waits for room */
+    uv_timer_t retry;
 };
 
 /* Appends one fact, again and again until it is durable: for facts that have happened already. Takes the
- * body. Never blocks; the order of calls is kept among facts that succeed at once. */
+ * body. Never blocks; the order of calls is kept. */
 void farm_record(struct farm *farm, const char *kind, json_t *body);
 /* Something may be to do for stations: wakes them all. */
 void farm_wake(struct farm *farm);
 /* Stations came, went or were disabled: a job may have nothing left to wait for. */
 void farm_review_jobs(struct farm *farm);
+/* Whether a station of the same name or port is still finishing its unit. */
+bool farm_retiring(const struct farm *farm, const struct station *station);
 /* A station's fiber has ended. */
 void farm_station_ended(struct farm *farm, struct station *station);
 /* Progress or live state changed: it is told within 200 ms. */

@@ -111,7 +111,9 @@ static void press_start(struct station *station, farm_done *done, void *context)
 {
     struct error error = ERROR_NONE;
 
-    if (station->state != STATE_WAITING) {
+    const struct job *job = jobs_for_station(station->farm, station);
+
+    if (station->state != STATE_WAITING || !job || job->trigger != TRIGGER_ON_START) {
         (void)error_set(&error, -EBUSY, "station %s is not waiting for START", station->settings.name);
     } else {
         station->start_pressed = true;
@@ -120,19 +122,48 @@ static void press_start(struct station *station, farm_done *done, void *context)
     done(context, error.code, &error);
 }
 
-/* Recorded with the state that follows from it; `enabled` itself is what the next start remembers. */
-static void set_enabled(struct farm *farm, struct station *station, bool enabled, const char *by,
-                        farm_done *done, void *context)
-{
-    struct store_fact fact = {.kind = "station.enabled"};
+struct enabling {
+    struct farm *farm;
+    char name[STATION_NAME_MAX];
+    bool enabled;
+    farm_done *done;
+    void *context;
+};
 
+static void enable(struct farm *farm, const char *name, bool enabled)
+{
+    struct station *station = farm_find_station(farm, name);
+
+    (void)json_object_set_new(farm->remembered, name, json_boolean(enabled));
+    if (!station) /* it left the configuration meanwhile, and may come back */
+        return;
     station->enabled = enabled;
-    (void)json_object_set_new(farm->remembered, station->settings.name, json_boolean(enabled));
-    log_notice(&station->log, "%s by %s", enabled ? "enabled" : "disabled", by);
-    fact.body = json_pack("{s:s,s:b,s:s}", "name", station->settings.name, "enabled", enabled, "by", by);
-    store_append(farm->options.store, &fact, 1, done, context);
     station_wake(station);
     farm_review_jobs(farm);
+}
+
+static void on_enabled(void *context, int status, const struct error *error)
+{
+    struct enabling *enabling = context;
+
+    if (status == 0)
+        enable(enabling->farm, enabling->name, enabling->enabled);
+    enabling->done(enabling->context, status, error);
+    free(enabling);
+}
+
+/* The record first: what the next start would not remember has not been said. */
+static void set_enabled(struct station *station, bool enabled, const char *by, farm_done *done, void *context)
+{
+    struct enabling *enabling = allocate(1, sizeof *enabling);
+    struct store_fact fact = {.kind = "station.enabled"};
+
+    *enabling =
+        (struct enabling){.farm = station->farm, .enabled = enabled, .done = done, .context = context};
+    (void)snprintf(enabling->name, sizeof enabling->name, "%s", station->settings.name);
+    log_notice(&station->log, "%s by %s", enabled ? "enabled" : "disabled", by);
+    fact.body = json_pack("{s:s,s:b,s:s}", "name", station->settings.name, "enabled", enabled, "by", by);
+    store_append(station->farm->options.store, &fact, 1, on_enabled, enabling);
 }
 
 void farm_station_command(struct farm *farm, const char *name, enum station_command command, const char *by,
@@ -152,7 +183,7 @@ void farm_station_command(struct farm *farm, const char *name, enum station_comm
         break;
     case STATION_ENABLE:
     case STATION_DISABLE:
-        set_enabled(farm, station, command == STATION_ENABLE, by, done, context);
+        set_enabled(station, command == STATION_ENABLE, by, done, context);
         break;
     }
 }
@@ -356,6 +387,7 @@ static json_t *accept_job(struct submission *submission, struct job *job, struct
                job->order.chip->name, job->place_count);
     list_append(&farm->jobs, &job->node);
     answer = find_job(farm, job->id, error);
+    farm_review_jobs(farm); /* its stations may have gone meanwhile */
     farm_wake(farm);
     return answer;
 }
@@ -427,44 +459,9 @@ void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_ke
     fiber_start(farm->options.fibers, "submit", run_submission, end_submission, submission);
 }
 
-struct job_request {
-    struct farm *farm;
-    int64_t id;
-    bool was_open;
-    farm_answer *answer;
-    void *context;
-};
-
-/* Appends are made durable in order: an empty one after the new state's own comes back when that is. */
-static json_t *commanded_job(const struct job_request *request, struct error *error)
+static void cancel_units_of(const struct job *job, const struct list *stations)
 {
-    struct farm *farm = request->farm;
-    json_t *job;
-
-    if (store_append_wait(farm->options.store, farm->options.fibers, NULL, 0, error) < 0)
-        return NULL;
-    job = find_job(farm, request->id, error);
-    if (job && !request->was_open) {
-        (void)error_set(error, -EBUSY, "job %lld is %s already", (long long)request->id,
-                        json_string_value(json_object_get(job, "state")));
-        json_decref(job);
-        return NULL;
-    }
-    return job;
-}
-
-static void run_job_answer(void *argument)
-{
-    struct job_request *request = argument;
-    struct error error = ERROR_NONE;
-    json_t *job = commanded_job(request, &error);
-
-    request->answer(request->context, job, &error);
-}
-
-static void cancel_units(const struct job *job)
-{
-    LIST_EACH (node, &job->farm->stations) {
+    LIST_EACH (node, stations) {
         struct station *station = LIST_ENTRY(node, struct station, node);
 
         if (station->job == job && station->state == STATE_RUNNING && station->fiber)
@@ -472,41 +469,76 @@ static void cancel_units(const struct job *job)
     }
 }
 
-static void command_job(struct job *job, enum job_command command, const char *by)
+/* The recorded command takes effect; the job may be gone afterwards. */
+static void obey(struct job *job, enum job_state state, const char *reason)
 {
     struct farm *farm = job->farm;
-    char reason[128];
 
-    (void)snprintf(reason, sizeof reason, "by %s", by);
-    switch (command) {
-    case JOB_CANCEL:
-        job_set_state(job, JOB_CANCELLED, reason);
-        cancel_units(job);
-        break;
-    case JOB_HOLD:
-        job_set_state(job, JOB_HELD, reason);
-        break;
-    case JOB_RESUME:
+    if (state == JOB_RUNNING)
         job->failures_since_resume = 0;
-        job_set_state(job, JOB_RUNNING, reason);
-        break;
+    job_set_state(job, state, reason, true);
+    if (state == JOB_CANCELLED) {
+        cancel_units_of(job, &farm->stations);
+        cancel_units_of(job, &farm->retiring);
     }
+    job_review(job);
     farm_wake(farm);
+}
+
+struct job_request {
+    struct farm *farm;
+    int64_t id;
+    enum job_state state;
+    char reason[128];
+    farm_answer *answer;
+    void *context;
+};
+
+/* The record first: a command that could not be made durable has not been given. */
+static int command_job(const struct job_request *request, struct error *error)
+{
+    struct farm *farm = request->farm;
+    struct job *job = farm_find_job(farm, request->id);
+    struct store_fact fact = {.kind = "job.state"};
+
+    if (!job || !job_open(job))
+        return error_set(error, -EBUSY, "job %lld has ended already", (long long)request->id);
+    if (job->state == request->state)
+        return 0;
+    fact.body = job_state_body(request->id, request->state, request->reason);
+    if (store_append_wait(farm->options.store, farm->options.fibers, &fact, 1, error) < 0)
+        return error->code == -EPROTO ? error_reclass(error, -EBUSY) : error->code;
+    job = farm_find_job(farm, request->id); /* it may have ended meanwhile */
+    if (job)
+        obey(job, request->state, request->reason);
+    return 0;
+}
+
+static void run_job_command(void *argument)
+{
+    struct job_request *request = argument;
+    struct error error = ERROR_NONE;
+    struct error refusal = ERROR_NONE;
+    int status = command_job(request, &refusal);
+    json_t *job = find_job(request->farm, request->id, &error);
+
+    if (job && status < 0) {
+        error = refusal;
+        json_decref(job);
+        job = NULL;
+    }
+    request->answer(request->context, job, &error);
 }
 
 void farm_job_command(struct farm *farm, int64_t id, enum job_command command, const char *by,
                       farm_answer *answer, void *context)
 {
-    struct job *job = farm_find_job(farm, id);
+    static const enum job_state states[] = {
+        [JOB_CANCEL] = JOB_CANCELLED, [JOB_HOLD] = JOB_HELD, [JOB_RESUME] = JOB_RUNNING};
     struct job_request *request = allocate(1, sizeof *request);
 
     *request = (struct job_request){
-        .farm = farm, .id = id, .was_open = job && job_open(job), .answer = answer, .context = context};
-    if (request->was_open) {
-        command_job(job, command, by);
-        job = farm_find_job(farm, id); /* its last unit may have ended it */
-        if (job)
-            job_reap(job);
-    }
-    fiber_start(farm->options.fibers, "job", run_job_answer, free, request);
+        .farm = farm, .id = id, .state = states[command], .answer = answer, .context = context};
+    (void)snprintf(request->reason, sizeof request->reason, "by %s", by);
+    fiber_start(farm->options.fibers, "job", run_job_command, free, request);
 }

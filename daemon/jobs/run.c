@@ -134,22 +134,30 @@ static json_t *ended_body(const struct running *running, const struct report *re
     return body;
 }
 
+/* A board is in one pair of hands at a time. */
+static int interlock(void *context, const struct board *board, struct error *error)
+{
+    struct station *station = ((struct running *)context)->station;
+    const struct station *other;
+
+    station->board = *board;
+    station->board_known = true;
+    other = farm_uid_in_use(station->farm, station, board);
+    return other ? error_set(error, FAILURE_CODE(FAILURE_DUPLICATE_UID),
+                             "station %s has a board with the same unique id in its hands",
+                             other->settings.name)
+                 : 0;
+}
+
 /* The watcher's last word before the first erase. */
 static int reserve(void *context, const struct board *board, struct error *error)
 {
     struct running *running = context;
     struct farm *farm = running->station->farm;
-    const struct station *other;
     struct store_fact fact = {.kind = "run.started"};
 
     if (running->job->state == JOB_CANCELLED)
         return error_set(error, -ECANCELED, "the job was cancelled");
-    running->station->board = *board;
-    running->station->board_known = true;
-    other = farm_uid_in_use(farm, running->station, board);
-    if (other)
-        return error_set(error, FAILURE_CODE(FAILURE_DUPLICATE_UID),
-                         "station %s has a board with the same unique id in its hands", other->settings.name);
     fact.body = started_body(running, board);
     if (store_append_wait(farm->options.store, farm->options.fibers, &fact, 1, error) < 0) {
         (void)error_prefix(error, "the run could not be recorded");
@@ -240,6 +248,7 @@ static struct running begin(struct station *station, struct job *job)
 static void end(struct running *running, const struct report *report)
 {
     struct station *station = running->station;
+    enum outcome outcome = report->outcome;
 
     /* A cancellation that came too late for the board must not cut off its record, nor the next unit. */
     fiber_uncancel(fiber_current(station->farm->options.fibers));
@@ -250,17 +259,19 @@ static void end(struct running *running, const struct report *report)
                     outcome_word(report->outcome), failure_word(report->failure), report->error.text);
     if (record_outcome(running, report))
         remember_last(running, report);
+    else
+        outcome = OUTCOME_UNKNOWN; /* which is what the record will say */
     fiber_uncancel(fiber_current(station->farm->options.fibers));
     station->job = NULL;
     station->run = 0;
-    job_settle(running->job, report->outcome);
+    job_settle(running->job, outcome);
 }
 
 enum outcome run_unit(struct station *station, struct job *job)
 {
     struct running running = begin(station, job);
     const struct program_watcher watcher = {
-        .reserve = reserve, .progress = note_progress, .context = &running};
+        .interlock = interlock, .reserve = reserve, .progress = note_progress, .context = &running};
     struct session session = {.port = station->port,
                               .protocol = station->protocol,
                               .log = station->log,
@@ -271,6 +282,7 @@ enum outcome run_unit(struct station *station, struct job *job)
                               .half_way = station->half_way,
                               .state = allocate(1, station->protocol->state_size)};
     struct report report;
+    int64_t job_id = job->id;
 
     station->in_step = false;
     (void)program_board(&session, &job->order, job_plan(job, station->protocol), &watcher, &report);
@@ -279,7 +291,8 @@ enum outcome run_unit(struct station *station, struct job *job)
         station->baud_proven = session.baud_proven;
     station->board = report.board; /* also of a board that was refused: it may still be in the socket */
     station->board_known = report.board.chip_id != 0;
-    station->served_job = job->id;
+    station->board_served = true;
+    station->served_job = job_id;
     station->half_way = report.outcome != OUTCOME_PASS;
     end(&running, &report);
     return report.outcome;

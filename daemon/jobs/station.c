@@ -213,7 +213,7 @@ static bool still_there(struct station *station, int *silent)
     *silent = 0;
     session = open_session(station, IDENTIFY_LIMIT_US);
     if (identify(station, &session, &error) == 0 && session.board.uid_size)
-        same = same_board(station, &session.board);
+        same = !station->board.uid_size || same_board(station, &session.board);
     close_session(&session);
     return same;
 }
@@ -227,7 +227,7 @@ static void wait_for_removal(struct station *station, int64_t job)
     station_set_state(station, STATE_REMOVAL, "take the board out");
     do {
         if (!still_there(station, &silent)) {
-            station->board_known = false;
+            station->board_known = station->board_served = false;
             return;
         }
         station_sleep(station, LOOK_AGAIN_US);
@@ -299,6 +299,7 @@ static void rest_without_port(struct station *station, const struct error *error
     struct error lost = *error;
 
     (void)error_reclass(&lost, FAILURE_CODE(FAILURE_PORT_LOST)); /* the station itself is there */
+    station->start_pressed = false;                              /* that board is gone too */
     station_set_state(station, STATE_PORT_LOST, error->text);
     answer_all(station, NULL, &lost);
     /* `immediate` means now: a station that cannot does not keep the job waiting. */
@@ -317,12 +318,14 @@ static bool triggered(struct station *station, const struct job *job)
     station->in_step = false;
     switch (job->trigger) {
     case TRIGGER_IMMEDIATE:
+        station->start_pressed = false;
         return true;
     case TRIGGER_ON_START:
         station_set_state(station, STATE_WAITING, "press START");
         station->start_pressed = false;
         return pressed;
     case TRIGGER_ON_INSERT:
+        station->start_pressed = false;
         station_set_state(station, STATE_WAITING, "insert a board");
         station->in_step = probe(station, &error) == 0;
         return station->in_step;
@@ -335,7 +338,7 @@ static void work(struct station *station, struct job *job)
     enum job_trigger trigger = job->trigger;
     int64_t id = job->id;
 
-    if (trigger == TRIGGER_ON_INSERT && station->board_known && station->served_job == id) {
+    if (trigger == TRIGGER_ON_INSERT && station->board_served && station->served_job == id) {
         wait_for_removal(station, id);
         return;
     }
@@ -357,6 +360,7 @@ static void serve(struct station *station)
 
     if (!station->enabled) {
         close_port(station);
+        station->start_pressed = false;
         station_set_state(station, STATE_DISABLED, "");
         answer_all(station, NULL, &(struct error){.code = -EBUSY, .text = "the station is disabled"});
         station_sleep(station, CLOCK_NEVER);
@@ -384,6 +388,9 @@ static void station_main(void *argument)
 {
     struct station *station = argument;
 
+    /* The station that this one replaces keeps its name and its port until its unit is finished. */
+    while (!must_end(station) && farm_retiring(station->farm, station))
+        station_sleep(station, CLOCK_NEVER);
     while (!must_end(station))
         serve(station);
     close_port(station);
@@ -408,7 +415,7 @@ void station_remember_board(struct station *station, int64_t job, const char *ui
     if (size > BOARD_UID_MAX || !bytes_from_hex(uid, board->uid, size))
         return;
     board->uid_size = size;
-    station->board_known = size > 0;
+    station->board_known = station->board_served = size > 0;
     station->served_job = job;
 }
 

@@ -55,7 +55,16 @@ enum {
 #define OPCODES_MAX       32u
 #define CHECKSUM_WORD_MAX 0x3FFFFu
 
+/* The part of a command that the board waits for after it has taken the opcode. */
+enum open_group {
+    OPEN_NONE,
+    OPEN_LIST,      /* Erase, Write Protect: count, numbers of one byte, checksum */
+    OPEN_WIDE_LIST, /* Extended Erase: the same with two bytes */
+    OPEN_DATA,      /* Write Memory: count, data, checksum */
+};
+
 struct stm32 {
+    enum open_group open;
     uint8_t opcodes[OPCODES_MAX];
     size_t opcode_count;
     bool checksum_trusted, checksum_tested;
@@ -137,17 +146,37 @@ static int command(struct session *session, enum opcode opcode, const char *what
     return status < 0 ? status : expect_ack(session, sizeof frame, COMMAND_ANSWER_US, what, error);
 }
 
+/* A command whose next group the board waits for once it has taken the opcode; see close_group(). */
+static int open_command(struct session *session, enum opcode opcode, enum open_group group, const char *what,
+                        struct error *error)
+{
+    int status;
+
+    state_of(session)->open = group;
+    status = command(session, opcode, what, error);
+    if (status == -EBADMSG)
+        state_of(session)->open = OPEN_NONE;
+    return status;
+}
+
+static int send_group(struct session *session, const uint8_t *bytes, size_t size, struct error *error)
+{
+    state_of(session)->open = OPEN_NONE;
+    return send(session, bytes, size, error);
+}
+
 static void put_address(uint8_t group[5], uint32_t address)
 {
     put_be32(group, address);
     group[4] = xor_of(group, 4);
 }
 
-/* Were the opcode refused, its parameters would be taken for opcodes. Those that act without parameters of
- * their own must not stand among them by chance, at whichever parity. */
+/* Were the opcode refused, its parameters would be taken for opcodes. Those that change the chip must not
+ * stand among them by chance, at whichever parity. */
 static bool harmless(const uint8_t *parameters, size_t size)
 {
-    static const uint8_t harmful[] = {WRITE_PROTECT, WRITE_UNPROTECT, READOUT_PROTECT, READOUT_UNPROTECT};
+    static const uint8_t harmful[] = {WRITE_MEMORY,  ERASE,           EXTENDED_ERASE,  GO,
+                                      WRITE_PROTECT, WRITE_UNPROTECT, READOUT_PROTECT, READOUT_UNPROTECT};
 
     for (size_t i = 0; i + 1 < size; i++)
         if ((parameters[i] ^ parameters[i + 1]) == 0xFF && memchr(harmful, parameters[i], sizeof harmful))
@@ -186,11 +215,11 @@ static int command_at(struct session *session, enum opcode opcode, uint32_t addr
 
 /* A refused opcode leaves its parameters behind, which the board refuses too, two by two. Wait until it has
  * nothing more to say. */
-static void settle(struct session *session)
+static int settle(struct session *session, struct error *error)
 {
-    struct error ignored;
+    int status = port_settle(session->port, QUIET_US, session_deadline(session, COMMAND_ANSWER_US), error);
 
-    (void)port_settle(session->port, QUIET_US, session_deadline(session, COMMAND_ANSWER_US), &ignored);
+    return status == -ETIMEDOUT ? 0 : status; /* it talks on: what follows will find out */
 }
 
 /* --- contact ------------------------------------------------------------------------------ */
@@ -214,9 +243,20 @@ static int sync_once(struct session *session, int64_t wait_us, struct error *err
     return error_set(error, -EPROTO, "0x%02x instead of ACK after 0x7F", answer);
 }
 
+/* Lets the board finish what it has to say, and puts it in step. */
+static int sync_after_silence(struct session *session, struct error *error)
+{
+    int status = settle(session, error);
+
+    if (status == 0)
+        status = sync_once(session, SYNC_ANSWER_US, error);
+    return status == -EAGAIN ? sync_once(session, SYNC_ANSWER_US, error) : status;
+}
+
 /* Somebody stopped in the middle of a command: the board waits for the rest of it. Bytes that can end any
- * command without meaning one are fed until it refuses: alternating so that neither a pair is an opcode
- * with its complement nor a page list of an Erase gets a valid checksum. */
+ * command without meaning one are fed until it refuses. They alternate so that no pair is an opcode with its
+ * complement; and as a 0x7F may have been taken for the count of a list or of data, which then has 127 + 3
+ * bytes, one of them has its highest bit set, so that the checksum over any 130 of them is wrong. */
 static int end_old_command(struct session *session, struct error *error)
 {
     uint8_t filler[2 * TRANSFER_MAX + 8];
@@ -225,6 +265,7 @@ static int end_old_command(struct session *session, struct error *error)
 
     for (size_t i = 0; i < sizeof filler; i++)
         filler[i] = i % 2 ? 0x3F : SYNC;
+    filler[64] = 0xBF;
     status = send(session, filler, sizeof filler, error);
     if (status == 0)
         status = receive(session, &answer, 1, SYNC_ANSWER_US + wire_us(session, sizeof filler), error);
@@ -232,9 +273,7 @@ static int end_old_command(struct session *session, struct error *error)
         return error_set(error, -EAGAIN, "no answer at %u baud", session->port->line.baud);
     if (status < 0)
         return status;
-    settle(session);
-    status = sync_once(session, SYNC_ANSWER_US, error);
-    return status == -EAGAIN ? sync_once(session, SYNC_ANSWER_US, error) : status;
+    return sync_after_silence(session, error);
 }
 
 /* Gets into step at the line's present rate: -EAGAIN when nothing answers at all. */
@@ -248,8 +287,6 @@ static int sync_at_rate(struct session *session, bool thorough, struct error *er
         status = sync_once(session, SYNC_ANSWER_US, error);
     if (status == -EAGAIN && thorough)
         status = end_old_command(session, error);
-    if (status == -EPROTO)
-        settle(session);
     return status;
 }
 
@@ -325,16 +362,6 @@ static bool refused(int status)
     return status == -EBADMSG;
 }
 
-/* The seven bytes behind a refused Read Memory are three pairs and one over; a 0x7F makes the fourth. */
-static int end_refused(struct session *session, struct error *error)
-{
-    int status;
-
-    settle(session);
-    status = sync_once(session, SYNC_ANSWER_US, error);
-    return status == -EAGAIN ? sync_once(session, SYNC_ANSWER_US, error) : status;
-}
-
 /* A marginal rate may lock a little off and corrupt later bytes: what parity and complements cannot catch,
  * two equal reads of the bootloader's own memory do. A chip that refuses to read is protected. */
 static int prove_rate(struct session *session, struct error *error)
@@ -348,7 +375,9 @@ static int prove_rate(struct session *session, struct error *error)
     status = read_memory(session, family->system_memory.address, once, sizeof once, error);
     if (refused(status)) {
         session->board.read_protected = true;
-        return end_refused(session, error);
+        /* Behind the refused opcode its seven parameters are three pairs and one over; a 0x7F makes the
+         * fourth. */
+        return sync_after_silence(session, error);
     }
     if (status == 0)
         status = read_memory(session, family->system_memory.address, again, sizeof again, error);
@@ -394,8 +423,9 @@ static int meet_in_step(struct session *session, struct error *error)
 
     if (status != -EBADMSG && status != -EPROTO)
         return status;
-    settle(session);
-    status = sync_at_rate(session, false, error);
+    status = settle(session, error);
+    if (status == 0)
+        status = sync_at_rate(session, false, error);
     return status < 0 ? status : meet(session, error);
 }
 
@@ -407,7 +437,7 @@ static int try_rate(struct session *session, uint32_t baud, enum effort effort, 
     if (status == 0)
         status = entry_enter(session, error);
     if (status == 0 && session->half_way)
-        settle(session);
+        status = settle(session, error);
     if (status == 0)
         status = sync_at_rate(session, effort == EFFORT_THOROUGH || session->half_way, error);
     return status < 0 || effort == EFFORT_PROBE ? status : meet_in_step(session, error);
@@ -476,10 +506,10 @@ static int stm32_probe(struct session *session, struct error *error)
 static int stm32_resync(struct session *session, struct error *error)
 {
     uint32_t id;
-    int status;
+    int status = settle(session, error);
 
-    settle(session);
-    status = sync_at_rate(session, true, error);
+    if (status == 0)
+        status = sync_at_rate(session, true, error);
     if (status == -EAGAIN)
         return error_set(error, -ETIMEDOUT, "the board has stopped answering");
     if (status == 0)
@@ -572,10 +602,10 @@ static int stm32_identify(struct session *session, struct error *error)
 static int erase_legacy(struct session *session, const uint8_t *frame, size_t size, int64_t wait_us,
                         struct error *error)
 {
-    int status = command(session, ERASE, "Erase", error);
+    int status = open_command(session, ERASE, OPEN_LIST, "Erase", error);
 
     if (status == 0)
-        status = send(session, frame, size, error);
+        status = send_group(session, frame, size, error);
     return status < 0 ? status : expect_ack(session, size, wait_us, "the erase", error);
 }
 
@@ -583,10 +613,10 @@ static int erase_legacy(struct session *session, const uint8_t *frame, size_t si
 static int erase_extended(struct session *session, const uint8_t *frame, size_t size, int64_t wait_us,
                           struct error *error)
 {
-    int status = command(session, EXTENDED_ERASE, "Extended Erase", error);
+    int status = open_command(session, EXTENDED_ERASE, OPEN_WIDE_LIST, "Extended Erase", error);
 
     if (status == 0)
-        status = send(session, frame, size, error);
+        status = send_group(session, frame, size, error);
     return status < 0 ? status : expect_ack(session, size, wait_us, "the erase", error);
 }
 
@@ -626,6 +656,9 @@ static int erase_some(struct session *session, const struct chip_sector *sectors
     int64_t wait_us = ERASE_MARGIN_US;
     int status;
 
+    if (!wide && sectors[count - 1].number > UINT8_MAX)
+        return error_set(error, -ENOTSUP, "page %u cannot be named to this bootloader: erase the whole chip",
+                         sectors[count - 1].number);
     for (size_t i = 0; i < count; i++)
         wait_us += sectors[i].erase_max_us;
     status = wide ? erase_extended(session, frame, size, wait_us, error)
@@ -656,14 +689,19 @@ static int write_memory(struct session *session, uint32_t address, const uint8_t
                         int64_t wait_us, struct error *error)
 {
     uint8_t frame[1 + TRANSFER_MAX + 1];
-    int status = command_at(session, WRITE_MEMORY, address, "Write Memory", error);
+    int status;
 
-    if (status < 0)
+    state_of(session)->open = OPEN_DATA;
+    status = command_at(session, WRITE_MEMORY, address, "Write Memory", error);
+    if (status < 0) {
+        if (status == -EBADMSG)
+            state_of(session)->open = OPEN_NONE;
         return status;
+    }
     frame[0] = (uint8_t)(size - 1);
     memcpy(frame + 1, bytes, size);
     frame[1 + size] = xor_of(frame, 1 + size);
-    status = send(session, frame, size + 2, error);
+    status = send_group(session, frame, size + 2, error);
     return status < 0 ? status : expect_ack(session, size + 2, wait_us, "the data", error);
 }
 
@@ -730,37 +768,48 @@ static int get_checksum(struct session *session, uint32_t address, uint32_t size
 
 /* Documents and tools disagree on the form of this command. It is believed only when it gives the right
  * sum for memory that has also been read: a page of the bootloader itself. */
-static bool checksum_works(struct session *session)
+static int test_checksum(struct session *session, struct error *error)
+{
+    uint32_t address = session->family->system_memory.address;
+    uint8_t page[TRANSFER_MAX];
+    uint32_t sum;
+    int status = read_memory(session, address, page, sizeof page, error);
+
+    if (status == 0)
+        status = get_checksum(session, address, sizeof page, &sum, error);
+    if (status == 0 && sum != crc_of_words(page, sizeof page))
+        status = error_set(error, -EPROTO, "the sum is wrong");
+    return status;
+}
+
+/* 1: the command can be believed; 0: it cannot; or the error that ends the run. */
+static int checksum_works(struct session *session, struct error *error)
 {
     struct stm32 *state = state_of(session);
-    struct error error = ERROR_NONE;
-    uint8_t page[TRANSFER_MAX];
-    uint32_t address, sum;
+    int status;
 
-    if (state->checksum_tested)
+    if (state->checksum_tested || !lists(session, GET_CHECKSUM) || !session->family->system_memory.size)
         return state->checksum_trusted;
     state->checksum_tested = true;
-    if (!lists(session, GET_CHECKSUM) || !session->family->system_memory.size)
-        return false;
-    address = session->family->system_memory.address;
-    state->checksum_trusted = read_memory(session, address, page, sizeof page, &error) == 0 &&
-                              get_checksum(session, address, sizeof page, &sum, &error) == 0 &&
-                              sum == crc_of_words(page, sizeof page);
-    if (!state->checksum_trusted) {
-        log_info(&session->log, "Get Checksum is listed but does not pass its self-test: %s",
-                 error.code ? error.text : "wrong sum");
-        (void)stm32_resync(session, &error);
-    }
-    return state->checksum_trusted;
+    status = test_checksum(session, error);
+    state->checksum_trusted = status == 0;
+    if (status == 0)
+        return 1;
+    if (!rate_to_blame(session, status))
+        return status;
+    log_info(&session->log, "Get Checksum is listed but does not pass its self-test: %s", error->text);
+    return stm32_resync(session, error);
 }
 
 static int stm32_compare(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
                          struct error *error)
 {
     uint32_t sum;
-    int status;
+    int status = address % 4 || size % 4 || size / 4 > CHECKSUM_WORD_MAX ? 0 : checksum_works(session, error);
 
-    if (address % 4 || size % 4 || size / 4 > CHECKSUM_WORD_MAX || !checksum_works(session))
+    if (status < 0)
+        return status;
+    if (status == 0)
         return error_set(error, -ENOTSUP, "no trusted checksum on this chip");
     status = get_checksum(session, address, size, &sum, error);
     if (status < 0)
@@ -822,10 +871,10 @@ static int stm32_write_protect(struct session *session, const struct chip_sector
 {
     uint8_t frame[1 + WRITE_PROTECT_CODES + 1];
     size_t size = list_codes(sectors, count, session->family->write_protect_unit, frame);
-    int status = command(session, WRITE_PROTECT, "Write Protect", error);
+    int status = open_command(session, WRITE_PROTECT, OPEN_LIST, "Write Protect", error);
 
     if (status == 0)
-        status = send(session, frame, size, error);
+        status = send_group(session, frame, size, error);
     if (status == 0)
         status = expect_ack(session, size, OPTIONS_ANSWER_US, "the sectors of Write Protect", error);
     return status < 0 ? status : contact_after_reset(session, COMMAND_ANSWER_US, error);
@@ -857,7 +906,7 @@ static int stm32_protect(struct session *session, struct error *error)
     status = read_memory(session, session->family->flash_base, word, sizeof word, error);
     if (status == 0)
         return error_set(error, -EPROTO, "flash can still be read after Readout Protect");
-    return refused(status) ? end_refused(session, error) : status;
+    return refused(status) ? sync_after_silence(session, error) : status;
 }
 
 /* Go: the bootloader takes stack pointer and start address from `address` and is gone. */
@@ -868,10 +917,32 @@ static int stm32_run(struct session *session, uint32_t address, struct error *er
     return status < 0 ? error_prefix(error, "run at 0x%08x", address) : 0;
 }
 
+/* The conversation was cut off where the board waits for a group: give it one with a wrong checksum, which
+ * it refuses, so that whoever comes next does not write its first bytes into that command. */
+static void close_group(struct session *session)
+{
+    static const struct {
+        uint8_t bytes[6];
+        size_t size;
+    } wrong[] = {
+        [OPEN_LIST] = {{0x00, 0x00, 0xFF}, 3},
+        [OPEN_WIDE_LIST] = {{0x00, 0x00, 0x00, 0x00, 0xFF}, 5},
+        [OPEN_DATA] = {{0x03, 0x00, 0x00, 0x00, 0x00, 0xFC}, 6},
+    };
+    enum open_group open = state_of(session)->open;
+    struct error ignored;
+
+    if (open == OPEN_NONE || settle(session, &ignored) < 0)
+        return;
+    (void)send_group(session, wrong[open].bytes, wrong[open].size, &ignored);
+    (void)settle(session, &ignored);
+}
+
 static void stm32_disconnect(struct session *session)
 {
     struct error ignored;
 
+    close_group(session);
     (void)entry_leave(session, &ignored);
 }
 

@@ -246,7 +246,8 @@ static void program_one(struct one_run *run)
                           .unprotect = board_case->unprotect,
                           .run = board_case->run,
                           .protect = board_case->protect};
-    const struct program_watcher watcher = {count_reserve, watch_progress, run};
+    const struct program_watcher watcher = {
+        .reserve = count_reserve, .progress = watch_progress, .context = run};
     struct error error = ERROR_NONE;
     struct plan plan;
     char name[8];

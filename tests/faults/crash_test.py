@@ -16,6 +16,7 @@ from harness import CHIP, JUNK, Scene
 
 IMAGE = harness.make_image(5000, seed=41)
 BOARDS = 16
+KEPT = {"address": "0x0801fc00", "size": 1024}  # the last page: so there is no mass erase, and every stray one shows
 QUANTITY = 60
 READY_LIMIT_S = 2.0
 AUDIT_EVERY = 25
@@ -47,7 +48,7 @@ class Orders:
     def _ask(self, method, path, headers):
         """The answer, however many daemons it takes."""
         body = {"chip": CHIP, "images": [self.image], "stations": "all", "trigger": "on_insert",
-                "quantity": QUANTITY} if method == "POST" else None
+                "quantity": QUANTITY, "keep": [KEPT]} if method == "POST" else None
         while self.more:
             try:
                 answer = self.scene.call(method, path, body, headers, timeout_s=10)
@@ -123,6 +124,7 @@ class Crash:
         for name in self.scene.stations:
             uid = self.scene.farm.state(name)[1]["uid"]
             runs = self.scene.query("SELECT outcome FROM run WHERE uid = ? ORDER BY id DESC LIMIT 1", uid)
+            self.checks.equal(set(self.scene.farm.dump(name)[-1024:]), {JUNK}, f"{name}: what should be kept")
             if runs and runs[0][0] == "pass":
                 self.checks.check(self.scene.holds(name, IMAGE), f"{name}: {uid} is a pass on the record only")
             if not runs:

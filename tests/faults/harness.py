@@ -28,6 +28,7 @@ from farm import Checks, Farm  # noqa: E402  pylint: disable=wrong-import-positi
 
 FLASH = 0x08000000
 CHIP = "stm32f103xb"
+PAGE = 1024  # of its flash
 JUNK = 0x5A  # what boards hold before they are programmed, so that an erase that did not happen shows
 LIMIT_S = 60.0  # for what is expected to happen; sanitizers and busy hosts included
 READY_S = 30.0
@@ -352,11 +353,11 @@ class Scene:
         """Neither erased nor written since it was filled with junk."""
         return set(self.farm.dump(name)) == {JUNK}
 
-    def holds(self, name, image, offset=0):
-        """The image exactly, and around it nothing but what was there before, or blank."""
-        flash = self.farm.dump(name)
-        around = flash[:offset] + flash[offset + len(image):]
-        return flash[offset:offset + len(image)] == image and set(around) <= {0xFF, JUNK}
+    def holds(self, name, image):
+        """The image exactly, blank to the end of its last page, and beyond either all as before or all blank."""
+        flash, end = self.farm.dump(name), -(-len(image) // PAGE) * PAGE
+        return (flash[:len(image)] == image and set(flash[len(image):end]) <= {0xFF}
+                and set(flash[end:]) in ({0xFF}, {JUNK}))
 
     # -- REST
 

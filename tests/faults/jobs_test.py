@@ -261,6 +261,43 @@ def cancelled_while_connecting(programs, checks):
         scene.check_runs()
 
 
+def cancelled_before_the_pages(programs, checks):
+    """A board that waits for the page list of Erase must not get one by accident from whoever speaks to it next.
+
+    The last page has calibration data to be kept, so there is no mass erase; once with Erase, once with Extended Erase.
+    """
+    for chip, kept, size in ((CHIP, 0x0801FC00, 1024), ("stm32f407xg", 0x080E0000, 128 * 1024)):
+        order = {"chip": chip, "stations": "all", "keep": [{"address": hex(kept), "size": size}]}
+        with Scene(programs, f"{chip}=4", *CONNECTING, checks=checks) as scene:
+            scene.daemon.start()
+            events = scene.events()
+            for how in ("cancel", "kill"):
+                cut_off_an_erase(scene, events, order, how, (kept - harness.FLASH, kept - harness.FLASH + size))
+            scene.check_facts(events)
+            scene.check_runs()
+
+
+def cut_off_an_erase(scene, events, order, how, kept):
+    checks = scene.checks
+    job = scene.submit(scene.image(IMAGE), **order)
+    wait_started(events, job, 4)  # the opcode is on its way, its ACK comes 20 ms later
+    if how == "kill":
+        scene.daemon.kill()
+        scene.daemon.start()
+    else:
+        scene.post(f"/v1/jobs/{job}/cancel")
+        job = scene.submit(scene.image(IMAGE), **order)
+    events.wait_fact("job.state", id=job, state="done")
+    what = f"{order['chip']} after {how}"
+    passed = [(run["outcome"], run["message"]) for run in scene.runs(job=job) if run["outcome"] != "unknown"]
+    checks.equal(passed, [("pass", None)] * 4, f"{what}: the next runs on the same boards")
+    for name in scene.stations:
+        flash = scene.farm.dump(name)
+        checks.equal(flash[:len(IMAGE)] == IMAGE, True, f"{what}: {name} has the image")
+        checks.equal(set(flash[slice(*kept)]), {JUNK}, f"{what}: {name}, what should be kept")
+        board_swap(scene, name)
+
+
 def brake_holds_the_job(programs, checks):
     with Scene(programs, f"{CHIP}=2", *CONNECTING, checks=checks) as scene:
         scene.daemon.start()
@@ -610,7 +647,7 @@ def stopped_by_its_limit(programs, checks):
 PLAYS = (
     quantity_smaller_than_stations, quantity_over_many_boards, one_press_one_unit, immediate_once_per_station,
     immediate_once_across_a_crash, hold_lets_units_finish, cancel_stops_units, held_while_connecting,
-    cancelled_while_connecting, brake_holds_the_job, left_in_the_middle, finished_before_the_crash, disabled_stays_disabled, disabled_after_its_unit, who_is_there,
+    cancelled_while_connecting, cancelled_before_the_pages, brake_holds_the_job, left_in_the_middle, finished_before_the_crash, disabled_stays_disabled, disabled_after_its_unit, who_is_there,
     reloaded_while_working, idempotency, found_by_work_order, stopped_in_good_order, stopped_at_once,
     stopped_by_its_limit)
 

@@ -137,7 +137,7 @@ static void read_upload(struct fake *fake, const char *path)
     memset(fake->uploaded, 0, sizeof fake->uploaded);
     if (!CHECK(file != NULL))
         return;
-    (void)fread(fake->uploaded, 1, sizeof fake->uploaded - 1, file);
+    CHECK(fread(fake->uploaded, 1, sizeof fake->uploaded - 1, file) > 0);
     (void)fseek(file, 0, SEEK_END);
     fake->uploaded_size = ftell(file);
     (void)fclose(file);
