@@ -76,8 +76,8 @@ void store_set_listener(struct store *store, store_listener *listener, void *con
 
 /* What the farm needs to go on after a start: {"jobs":[bodies of jobs that have not ended, each with its
  * state, its counts and "served", the stations that had their turn], "runs":[runs without outcome],
- * "stations":[{name,enabled,served_job,served_uid}], "last_job":n, "last_run":n, "clean":bool (the last daemon stopped
- * in good order, or there was none)}. Blocks; called once before the loop runs. */
+ * "stations":[{name,enabled,served_job,served_uid}], "last_job":n, "last_run":n, "clean":bool (the last
+ * daemon stopped in good order, or there was none)}. Blocks; called once before the loop runs. */
 int store_load(struct store *store, json_t **state, struct error *error);
 
 /* A page of a list: answers {"items":[…], "next":cursor or null}. Cursors are opaque texts. */

@@ -176,7 +176,7 @@ def main():
     programs = harness.arguments(__doc__)
     image = harness.make_image(9001, seed=61, hole=(2048, 4500))
     left, middle = Board(), Board(uid=b"another chip", flash_kib=128)
-    stranger = Board(chip_id=0x414)
+    stranger = Board(chip_id=0x414, uid=b"the stranger")
     with Scene(programs, harness.CHIP) as scene:  # only for its folder and its daemon
         checks = scene.checks
         scene.edit_config(lambda _: CONFIG.format(state=scene.state_dir, left=left.path, middle=middle.path,

@@ -46,7 +46,7 @@ def arguments(description, **more):
     parser.add_argument("flashfarm")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", help="names of plays, with commas")
-    parser.add_argument("--verbose", action="store_true", help="the daemon's log as it comes")
+    parser.add_argument("--verbose", action="store_true", help="the daemon's log as it comes, all of it")
     for name, (kind, default, text) in more.items():
         parser.add_argument("--" + name.replace("_", "-"), type=kind, default=default, help=text)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))  # so that everything is tidied up
@@ -307,6 +307,8 @@ class Scene:
         self.readers = []
         self.daemon = Daemon(programs.flashfarmd, self.config, programs.verbose)
         self.stations = [word.split(":")[0] for word in self.farm.ask("list").split()[1:]]
+        if programs.verbose:
+            config += "log_level = debug\n"
         if config:
             self.edit_config(lambda text: text.replace("[daemon]\n", "[daemon]\n" + config, 1))
         if fill:
