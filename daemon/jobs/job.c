@@ -95,7 +95,7 @@ static bool has_turns_left(const struct job *job)
 
 static void end_if_finished(struct job *job)
 {
-    if (job->in_flight > 0 || !job_open(job))
+    if (job->in_flight > 0 || job->commands > 0 || !job_open(job))
         return;
     if (job->passed >= job->quantity)
         job_set_state(job, JOB_DONE, "", false);

@@ -53,6 +53,7 @@ struct job {
     struct job_plan plans[JOB_PLANS];
     size_t place_count;
     struct job_place *places;
+    int commands; /* on their way into the record: until they are there the job does not end by itself */
     int quantity, in_flight, passed, failed;
     int hold_after_failures; /* 0: never */
     int failures_since_resume;

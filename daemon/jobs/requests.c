@@ -500,18 +500,24 @@ static int command_job(const struct job_request *request, struct error *error)
     struct farm *farm = request->farm;
     struct job *job = farm_find_job(farm, request->id);
     struct store_fact fact = {.kind = "job.state"};
+    int status;
 
     if (!job || !job_open(job))
         return error_set(error, -EBUSY, "job %lld has ended already", (long long)request->id);
     if (job->state == request->state)
         return 0;
     fact.body = job_state_body(request->id, request->state, request->reason);
-    if (store_append_wait(farm->options.store, farm->options.fibers, &fact, 1, error) < 0)
-        return error->code == -EPROTO ? error_reclass(error, -EBUSY) : error->code;
-    job = farm_find_job(farm, request->id); /* it may have ended meanwhile */
-    if (job)
-        obey(job, request->state, request->reason);
-    return 0;
+    job->commands++;
+    status = store_append_wait(farm->options.store, farm->options.fibers, &fact, 1, error);
+    job = farm_find_job(farm, request->id); /* another command may have ended it meanwhile */
+    if (job) {
+        job->commands--;
+        if (status == 0)
+            obey(job, request->state, request->reason);
+        else
+            job_review(job);
+    }
+    return status == -EPROTO ? error_reclass(error, -EBUSY) : status;
 }
 
 static void run_job_command(void *argument)
