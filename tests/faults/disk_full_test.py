@@ -157,7 +157,7 @@ def ended_without_room(programs, checks):
             began = time.monotonic()
             status = getattr(scene.daemon, how)()
             checks.check(status is not None and time.monotonic() - began < 6, f"{how}: it ends ({status})")
-            checks.equal(scene.query("SELECT count(*) FROM run WHERE outcome IS NULL"), [(2,)], f"{how}: two open runs")
+            checks.equal(scene.query("SELECT count(*) FROM run WHERE outcome IS NULL"), [(2,)], f"{how}: open runs")
             scene.audit()
             scene.daemon.start()
             checks.equal(outcomes(scene, job), [("unknown", None)] * 2, f"{how}: they are unknown")
@@ -192,7 +192,7 @@ def commands_without_room(programs, checks):
         scene.post("/v1/stations/A1/disable")  # whatever is late is on the record before this is done
         scene.post("/v1/stations/A1/enable")
         time.sleep(1.5)  # or not, and then it comes within its second
-        checks.equal(scene.query("SELECT state FROM station WHERE name = 'A2'"), [("ready",)], "the station's last state")
+        checks.equal(scene.query("SELECT state FROM station WHERE name = 'A2'"), [("ready",)], "its last state")
         live, recorded = scene.job(job)["state"], scene.query("SELECT state FROM job WHERE id = ?", job)[0][0]
         checks.equal((live, recorded), ("running", "running"), "the job's last state: live, on the record")
         scene.wait_station("A1", "waiting")
@@ -316,8 +316,8 @@ def press_all(scene):
                          scene.station(station)["state"] == "recording", f"{name} to rest")
 
 
-PLAYS = (refused_without_room, no_run_without_record, outcome_waits_for_room, ended_without_room, commands_without_room, room_comes_and_goes,
-         full_file_system)
+PLAYS = (refused_without_room, no_run_without_record, outcome_waits_for_room, ended_without_room,
+         commands_without_room, room_comes_and_goes, full_file_system)
 
 
 def main():

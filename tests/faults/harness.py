@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A line-side host for one test: simulated boards, the real daemon on them, its REST interface, its events, its record.
+"""A line-side host for one test: simulated boards, the real daemon on them, its interface, its events, its record.
 
 Everything lives in one temporary folder and ends with the block it is used in. Nothing here sleeps for luck: the
 daemon's output, its events and the simulator's answers are waited for, each with a limit that is a failure.
@@ -519,7 +519,7 @@ def free_port():
 
 
 def play_all(programs, checks, plays):
-    """Each play is a function of (programs, checks) with a host of its own; one that breaks does not stop the others."""
+    """Each play is a function of (programs, checks) with a host of its own; one that breaks stops no other."""
     for play in plays:
         if programs.only and play.__name__ not in programs.only.split(","):
             continue

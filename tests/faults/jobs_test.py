@@ -401,7 +401,8 @@ def disabled_stays_disabled(programs, checks):
             scene.wait_station("A2", "disabled")
             job = scene.submit(image, stations="all")
             events.wait_fact("job.state", id=job, state="done")
-            checks.equal(sorted(run["station"] for run in scene.runs(job=job)), ["A1", "A3"], f"after {how}: all others")
+            used = sorted(run["station"] for run in scene.runs(job=job))
+            checks.equal(used, ["A1", "A3"], f"after {how}: all others")
         checks.check(scene.untouched("A2"), "the disabled station did nothing")
         scene.post("/v1/stations/A2/enable")
         scene.wait_station("A2", "idle")
@@ -441,7 +442,8 @@ def who_is_there(programs, checks):
         _, board = scene.farm.state("A1")
         checks.equal(answer["chip_id"], "0x410", "chip id")
         checks.check(CHIP in answer["chips"], f"chips: {answer['chips']}")
-        checks.equal((answer["uid"], answer["flash_size"], answer["protected"]), (board["uid"], 128 << 10, False), "board")
+        checks.equal((answer["uid"], answer["flash_size"], answer["protected"]), (board["uid"], 128 << 10, False),
+                     "board")
         checks.equal(scene.post("/v1/stations/A5/identify")["chip_id"], "0x413", "another chip")
         refused = scene.call("POST", "/v1/stations/A2/identify", b"")
         checks.equal((refused.status, refused.json.get("class")), (502, "no-contact"), f"silent: {refused}")
@@ -477,8 +479,8 @@ def reloaded_while_working(programs, checks):
         scene.edit_config(lambda _: changed)
         scene.daemon.signal(signal.SIGHUP)
         scene.daemon.wait_log("stations reloaded")
-        checks.equal([s["name"] for s in scene.get("/v1/stations")["items"]][:3], ["A1", "A4", "A2"]
-                     if scene.get("/v1/stations")["items"][1]["name"] == "A4" else ["A1", "A2", "A4"], "stations")
+        names = sorted(station["name"] for station in scene.get("/v1/stations")["items"])
+        checks.equal(names, ["A1", "A2", "A4", "A5"], "stations")
         checks.equal(scene.call("GET", "/v1/stations/A3").status, 404, "A3 is no longer there")
         scene.wait_station("A5", "idle")
         ended = wait_ended(events, job, 3)
@@ -647,7 +649,8 @@ def stopped_by_its_limit(programs, checks):
 PLAYS = (
     quantity_smaller_than_stations, quantity_over_many_boards, one_press_one_unit, immediate_once_per_station,
     immediate_once_across_a_crash, hold_lets_units_finish, cancel_stops_units, held_while_connecting,
-    cancelled_while_connecting, cancelled_before_the_pages, brake_holds_the_job, left_in_the_middle, finished_before_the_crash, disabled_stays_disabled, disabled_after_its_unit, who_is_there,
+    cancelled_while_connecting, cancelled_before_the_pages, brake_holds_the_job, left_in_the_middle,
+    finished_before_the_crash, disabled_stays_disabled, disabled_after_its_unit, who_is_there,
     reloaded_while_working, idempotency, found_by_work_order, stopped_in_good_order, stopped_at_once,
     stopped_by_its_limit)
 
