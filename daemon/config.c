@@ -180,6 +180,23 @@ static int store_entry(struct reading *reading, const struct key *key, void *obj
     return store_checked(reading, key, object, value, reading->checks->entry);
 }
 
+static int store_power(struct reading *reading, const struct key *key, void *object, const char *value)
+{
+    if (!*value)
+        return store_text(reading, key, object, value);
+    return store_checked(reading, key, object, value, reading->checks->power);
+}
+
+static int store_wakeup(struct reading *reading, const struct key *key, void *object, const char *value)
+{
+    int escape = strcmp(value, "escape") == 0;
+
+    if (!escape && strcmp(value, "parity") != 0)
+        return complain(reading, reading->line, "%s is '%s'; expected parity or escape", key->name, value);
+    memcpy((char *)object + key->offset, &escape, sizeof escape);
+    return 0;
+}
+
 #define AT(type, member)      .offset = offsetof(type, member)
 #define AT_TEXT(type, member) AT(type, member), .size = sizeof(((type *)NULL)->member)
 
@@ -231,7 +248,17 @@ static const struct key station_keys[] = {
      .store = store_entry,
      AT_TEXT(struct station_settings, entry),
      .fallback = "none",
-     .help = "how to get into the bootloader: none, dtr-rts"},
+     .help = "how to get into the bootloader: none, dtr-rts, arduino, break:500, ... (see README)"},
+    {.name = "power",
+     .store = store_power,
+     AT_TEXT(struct station_settings, power),
+     .fallback = "",
+     .help = "what switches the board's power: gpio:CHIP/LINE, usb-hub:PATH/PORT, command:PROGRAM"},
+    {.name = "wakeup",
+     .store = store_wakeup,
+     AT(struct station_settings, wakeup),
+     .fallback = "parity",
+     .help = "rs485-isp: how address frames are marked: parity, or escape where the adapter cannot"},
     {.name = "position",
      .store = store_text,
      AT_TEXT(struct station_settings, position),

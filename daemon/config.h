@@ -15,7 +15,7 @@
  * was expected. A NULL callback accepts everything (the command line reads only [daemon]). */
 typedef int config_check(const char *value, struct error *error);
 struct config_checks {
-    config_check *port, *protocol, *entry;
+    config_check *port, *protocol, *entry, *power;
 };
 
 /* Reads a whole file. On success `settings` owns its memory: settings_clear() frees it. On failure it is

@@ -68,21 +68,27 @@ static int check_protocol(const char *value, struct error *error)
     return error_set(error, -EINVAL, "expected one of %s", known);
 }
 
+/* Whether `power-cycle` has a power to switch is asked when the whole section is known (farm_configure). */
 static int check_entry(const char *value, struct error *error)
 {
-    char known[200] = "";
+    struct entry *entry = NULL;
+    int status = entry_parse(&entry, value, NULL, error);
 
-    if (entry_find(value))
-        return 0;
-    for (size_t i = 0; entries[i]; i++) {
-        (void)strncat(known, i ? ", " : "", sizeof known - strlen(known) - 1);
-        (void)strncat(known, entries[i]->name, sizeof known - strlen(known) - 1);
-    }
-    return error_set(error, -EINVAL, "expected one of %s", known);
+    entry_free(entry);
+    return status;
+}
+
+static int check_power(const char *value, struct error *error)
+{
+    struct entry *entry = NULL;
+    int status = entry_parse(&entry, "none", value, error);
+
+    entry_free(entry);
+    return status;
 }
 
 static const struct config_checks checks = {
-    .port = check_port, .protocol = check_protocol, .entry = check_entry};
+    .port = check_port, .protocol = check_protocol, .entry = check_entry, .power = check_power};
 
 /* --- stopping ----------------------------------------------------------------------------- */
 

@@ -23,11 +23,25 @@ struct chip_span {
     uint32_t size; /* bytes; 0: there is none */
 };
 
+/* Which loader a chip understands; a protocol says whom it can talk to. */
+enum chip_kind { CHIP_STM32, CHIP_AVR, CHIP_P89LPC, CHIP_LPC, CHIP_ESP, CHIP_KINDS };
+
+/* What is said to an AVR loader, or counts, only for AVR. */
+struct chip_avr {
+    uint8_t device_code;  /* STK500's own number for the chip (AVR061); 0: it has none */
+    uint32_t boot_max;    /* bytes of the largest boot section that the fuses can set */
+    uint32_t eeprom_page; /* bytes */
+    uint32_t eeprom_us;   /* datasheet's time to erase and write one byte, or one page where it has pages */
+};
+
 /* What one device id stands for: chips of one die, which differ in package and in how much flash is sold. */
 struct chip_family {
     const char *name;     /* as the vendor's document heads its table: "STM32F10x medium-density" */
     const char *document; /* where the numbers are from: "AN2606 rev 60 table 22; RM0008; DS5319" */
-    uint32_t id;          /* what the chip answers about itself: the AN3155 Get ID product id */
+    enum chip_kind kind;
+    uint32_t
+        id; /* what the chip answers about itself: the AN3155 product id, the AVR signature 0x1E950F, … */
+    const uint32_t *other_ids; /* more ids of the same die, ended by 0; NULL: none */
     uint32_t flash_base;
     struct chip_sectors sectors[CHIP_SECTOR_RUNS]; /* from flash_base up, the largest member's;
                                                       count 0 ends the list unless it is full */
@@ -39,7 +53,11 @@ struct chip_family {
     uint8_t erased_value;           /* what an erased byte reads */
     struct chip_span ram;           /* what a loader may use of RAM while the ROM loader runs; where members
                                        differ in RAM, the largest one's: stay near the start */
-    struct chip_span option_bytes;  /* written as memory */
+    struct chip_span option_bytes;  /* written as memory; AVR: the fuses, at 0x820000 as avr-gcc puts them */
+    uint32_t option_unit;           /* option bytes are written in whole units of so many bytes; 0: words */
+    struct chip_span eeprom;        /* data memory that is written without an erase of its own; AVR: at
+                                       0x810000 as avr-gcc puts it. size 0: none, or not through the loader */
+    const struct chip_avr *avr;     /* NULL unless kind is CHIP_AVR */
     struct chip_span system_memory; /* the ROM loader itself: proof reads are made here */
     uint32_t uid_address;           /* 96 bits; 0: none, or not readable through the loader */
     uint32_t uid_third_offset;   /* from uid_address to the UID's third word, where that does not follow the

@@ -91,6 +91,29 @@ int port_set_break(struct port *port, bool on, struct error *error)
     return port->kind->set_break(port, on, error);
 }
 
+int port_drain(struct port *port, int64_t deadline_us, struct error *error)
+{
+    return port->kind->drain ? port->kind->drain(port, deadline_us, error) : 0;
+}
+
+int port_reopen(struct port *port, uint32_t touch_baud, int64_t deadline_us, struct error *error)
+{
+    if (!port->kind->reopen)
+        return error_set(error, -ENOTSUP, "%s cannot be closed and opened again", port->traits.path);
+    return port->kind->reopen(port, touch_baud, deadline_us, error);
+}
+
+int port_take(struct port *port, int64_t deadline_us, struct error *error)
+{
+    return port->kind->take ? port->kind->take(port, deadline_us, error) : 0;
+}
+
+void port_give(struct port *port)
+{
+    if (port->kind->give)
+        port->kind->give(port);
+}
+
 void port_discard(struct port *port)
 {
     port->kind->discard(port);

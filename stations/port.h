@@ -65,6 +65,10 @@ struct port_kind {
                 struct error *error);
     int (*write)(struct port *port, const uint8_t *bytes, size_t size, int64_t deadline_us,
                  struct error *error);
+    int (*drain)(struct port *port, int64_t deadline_us, struct error *error); /* NULL: see port_drain() */
+    int (*reopen)(struct port *port, uint32_t touch_baud, int64_t deadline_us, struct error *error);
+    int (*take)(struct port *port, int64_t deadline_us, struct error *error); /* NULL: it is its own line */
+    void (*give)(struct port *port);
     void (*discard)(struct port *port);                   /* drops what has arrived and was not read */
     int (*sleep)(struct port *port, int64_t duration_us); /* NULL: real time passes */
     void (*close)(struct port *port);                     /* restores what open changed, and frees the port */
@@ -96,6 +100,18 @@ int port_set_line(struct port *port, const struct port_line *line, struct error 
 int port_set_modem(struct port *port, bool dtr, bool rts, struct error *error);
 int port_set_break(struct port *port, bool on, struct error *error);
 void port_discard(struct port *port);
+
+/* Waits until what was written is out on the wire: before the parity may change. On a kind that sends
+ * settings in order with the data (rfc2217) there is nothing to wait for; otherwise the driver is asked. */
+int port_drain(struct port *port, int64_t deadline_us, struct error *error);
+/* Closes the device and opens it again, for boards that a fresh open resets; with `touch_baud` it is opened
+ * at that rate first and closed, which sends an AVR 32U4 into its loader, and the device is awaited to vanish
+ * and to return. -ENOTSUP where the kind has no such thing. What was not read is lost. */
+int port_reopen(struct port *port, uint32_t touch_baud, int64_t deadline_us, struct error *error);
+/* Ports that share one line ("rs485:") take turns, first come first served: between take and give nobody else
+ * sends. Other ports have their line for themselves: 0 at once. */
+int port_take(struct port *port, int64_t deadline_us, struct error *error);
+void port_give(struct port *port);
 
 /* Exactly `size` bytes, or an error; on -ETIMEDOUT the sentence says how many had come. */
 int port_read(struct port *port, void *bytes, size_t size, int64_t deadline_us, struct error *error);

@@ -11,6 +11,7 @@
 #define FLASHFARM_STATIONS_PROTOCOL_H
 
 #include "chip.h"
+#include "entry.h"
 #include "log.h"
 #include "port.h"
 #include "result.h"
@@ -21,15 +22,26 @@
 
 #define BOARD_UID_MAX 16
 
+/* No protocol moves more bytes in one write or read. */
+#define PROTOCOL_TRANSFER_MAX 4096u
+
+struct order;
+
 /* Who answered. */
 struct board {
     uint32_t chip_id; /* as the chip tells it */
     uint8_t uid[BOARD_UID_MAX];
-    size_t uid_size;     /* 0: the chip has none that can be read */
-    uint32_t flash_size; /* bytes, as the chip tells it; 0: unknown */
-    uint8_t bootloader;  /* version, BCD: 0x22 is 2.2 */
-    bool read_protected; /* nothing can be read or written before protection is removed */
+    size_t uid_size;         /* 0: the chip has none that can be read */
+    uint32_t flash_size;     /* bytes, as the chip tells it; 0: unknown */
+    uint8_t bootloader;      /* version, BCD: 0x22 is 2.2 */
+    bool read_protected;     /* nothing can be read or written before protection is removed */
+    struct chip_span loader; /* where in flash the loader itself lives, if it does: an image that touches it
+                                is refused before the first erase. size 0: not in flash, or unknown */
 };
+
+/* How units on a shared line know address frames: by the ninth bit as mark parity, or, where an adapter
+ * ignores mark and space, by an escape byte (stations/protocols/rs485_isp.md). */
+enum wakeup { WAKEUP_PARITY, WAKEUP_ESCAPE };
 
 /* One conversation with one board on an open port. */
 struct session {
@@ -40,7 +52,11 @@ struct session {
     uint32_t baud_proven; /* in: the rate that proved itself here last time, or 0; out: the one in use */
     bool in_step;         /* in: the board has just answered a probe on this port */
     bool half_way; /* in: the last conversation here may have been cut off in the middle of a command */
-    const struct entry *entry;        /* how to get into the bootloader */
+    const struct entry *entry; /* how to get into the bootloader */
+    enum wakeup wakeup;        /* how address frames are marked on a shared line (rs485-isp) */
+    void (*advanced)(void *context, uint32_t done); /* write_range() tells how many bytes of its range are
+                                                       done; NULL: nobody asks */
+    void *advanced_context;
     int64_t deadline_us;              /* of the whole run; every step's deadline is cut to it */
     const struct chip_family *family; /* known after identify; NULL for a chip that has no row */
     struct board board;
@@ -61,7 +77,14 @@ struct protocol {
     const char *name;    /* "stm32-uart" */
     const char *summary; /* one line for people */
     size_t state_size;
-    uint32_t transfer_max; /* bytes per write or read */
+    enum chip_kind chips;  /* whom it can talk to */
+    uint32_t transfer_max; /* bytes per write or read, at most PROTOCOL_TRANSFER_MAX */
+    bool in_order; /* the loader erases page after page by itself while it is written: flash must be written
+                      from the first page of the chip up to the image's last one, blank pages too */
+
+    /* Whether the image makes sense for this loader and chip, beyond its addresses: FAILURE_DATA with the
+     * place and the remedy (an LPC vector checksum, an ESP image header). Touches nothing, has no session. */
+    int (*check)(const struct order *order, struct error *error);
 
     /* Gets into contact at the highest rate that proves itself. Ends a conversation that somebody left
      * half-way. FAILURE_NO_CONTACT when nothing answers. */
@@ -72,6 +95,9 @@ struct protocol {
     int (*identify)(struct session *session, struct error *error);
     /* After a primitive failed: gets the dialogue back in step, without repeating anything. */
     int (*resync)(struct session *session, struct error *error);
+    /* From here on a primitive may be NULL where the protocol has no such thing. Without `erase` and
+     * `erase_all`, a write erases what it writes; without `read`, `compare` and `sum` are all there is. */
+
     /* Removes read-out protection, which wipes the chip. */
     int (*unprotect)(struct session *session, struct error *error);
     /* Removes write protection from all pages. */
@@ -83,6 +109,14 @@ struct protocol {
                  struct error *error);
     int (*read)(struct session *session, uint32_t address, uint8_t *bytes, uint32_t size,
                 struct error *error);
+    /* Writes a whole range of the image at once, for loaders that must know it beforehand (ESP) or where many
+     * boards share one pass (RS-485). Erases what it needs where the protocol has no `erase`. -ENOTSUP: not
+     * this range or not now, and nothing was sent: block by block then. */
+    int (*write_range)(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
+                       struct error *error);
+    /* A sum over one erase unit that only the chip can make: equal content gives equal sums, and that is all
+     * that is known of it. For chips that cannot be read (P89LPC). */
+    int (*sum)(struct session *session, const struct chip_sector *sector, uint32_t *sum, struct error *error);
     /* Compares memory with `bytes` by a checksum made on the chip. 0: equal; 1: they differ; -ENOTSUP. */
     int (*compare)(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
                    struct error *error);
@@ -107,22 +141,5 @@ const struct protocol *protocol_find(const char *name); /* NULL: unknown */
 
 /* min(now + step_us, the run's deadline) */
 int64_t session_deadline(const struct session *session, int64_t step_us);
-
-/* How to get a board into its bootloader, and out of it: steps of modem lines and waits. */
-struct entry_step {
-    bool dtr, rts;
-    int64_t wait_us;
-};
-#define ENTRY_STEPS 4
-struct entry {
-    const char *name; /* "dtr-rts" */
-    const char *summary;
-    size_t enter_count, leave_count;
-    struct entry_step enter[ENTRY_STEPS], leave[ENTRY_STEPS];
-};
-extern const struct entry *const entries[]; /* ended by NULL */
-const struct entry *entry_find(const char *name);
-int entry_enter(struct session *session, struct error *error);
-int entry_leave(struct session *session, struct error *error);
 
 #endif

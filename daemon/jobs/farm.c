@@ -244,20 +244,22 @@ void farm_wake(struct farm *farm)
 static bool same_settings(const struct station_settings *a, const struct station_settings *b)
 {
     return strcmp(a->port, b->port) == 0 && strcmp(a->protocol, b->protocol) == 0 &&
-           strcmp(a->entry, b->entry) == 0 && strcmp(a->position, b->position) == 0 && a->baud == b->baud;
+           strcmp(a->entry, b->entry) == 0 && strcmp(a->power, b->power) == 0 &&
+           strcmp(a->position, b->position) == 0 && a->wakeup == b->wakeup && a->baud == b->baud;
 }
 
 static int check_settings(const struct settings *settings, struct error *error)
 {
     for (size_t i = 0; i < settings->station_count; i++) {
         const struct station_settings *station = &settings->stations[i];
+        struct entry *entry = NULL;
 
         if (!protocol_find(station->protocol))
             return error_set(error, -EINVAL, "station %s: there is no protocol \"%s\"", station->name,
                              station->protocol);
-        if (!entry_find(station->entry))
-            return error_set(error, -EINVAL, "station %s: there is no entry \"%s\"", station->name,
-                             station->entry);
+        if (entry_parse(&entry, station->entry, station->power, error) < 0)
+            return error_prefix(error, "station %s: entry \"%s\"", station->name, station->entry);
+        entry_free(entry);
         if (port_name_check(station->port, error) < 0)
             return error_prefix(error, "station %s", station->name);
     }

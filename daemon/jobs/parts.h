@@ -123,7 +123,7 @@ struct station {
     struct log log;
     struct station_settings settings;
     const struct protocol *protocol;
-    const struct entry *entry;
+    struct entry *entry;
     enum station_state state;
     char message[200]; /* why it is in that state, for people */
     struct fiber *fiber;

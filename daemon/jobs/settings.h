@@ -13,8 +13,10 @@ struct station_settings {
     char port[300];              /* "serial:/dev/…" */
     char protocol[24];           /* a name of the protocol table */
     uint32_t baud;               /* the highest rate to try; 0: the protocol's own choice */
-    char entry[24];              /* how to get into the bootloader: "none", "dtr-rts", … */
-    char position[32];           /* fixture position, free text, may be empty */
+    char entry[160];   /* how to get into the bootloader: "none", "dtr-rts", … (stations/entry.h) */
+    char power[160];   /* what switches the board's power: "gpio:gpiochip0/4"; empty: nothing does */
+    int wakeup;        /* enum wakeup, for rs485-isp */
+    char position[32]; /* fixture position, free text, may be empty */
 };
 
 struct settings {

@@ -157,6 +157,7 @@ static struct session open_session(struct station *station, int64_t limit_us)
                             .baud_max = station->settings.baud,
                             .baud_proven = station->baud_proven,
                             .entry = station->entry,
+                            .wakeup = (enum wakeup)station->settings.wakeup,
                             .half_way = station->half_way,
                             .deadline_us = port_now_us(station->port) + limit_us,
                             .state = allocate(1, station->protocol->state_size)};
@@ -422,12 +423,13 @@ void station_remember_board(struct station *station, int64_t job, const char *ui
 struct station *station_new(struct farm *farm, const struct station_settings *settings)
 {
     struct station *station = allocate(1, sizeof *station);
+    struct error ignored;
 
     station->farm = farm;
     station->log = log_named(farm->options.log, "station %s", settings->name);
     station->settings = *settings;
     station->protocol = protocol_find(settings->protocol);
-    station->entry = entry_find(settings->entry);
+    (void)entry_parse(&station->entry, settings->entry, settings->power, &ignored); /* checked before */
     station->enabled = true;
     list_init(&station->identify_requests);
     list_init(&station->node);
@@ -437,6 +439,7 @@ struct station *station_new(struct farm *farm, const struct station_settings *se
 void station_free(struct station *station)
 {
     json_decref(station->last);
+    entry_free(station->entry);
     free(station);
 }
 

@@ -967,6 +967,7 @@ const struct protocol protocol_stm32_uart = {
     .name = "stm32-uart",
     .summary = "STM32 ROM bootloader on a UART (ST AN3155)",
     .state_size = sizeof(struct stm32),
+    .chips = CHIP_STM32,
     .transfer_max = TRANSFER_MAX,
     .connect = stm32_connect,
     .probe = stm32_probe,

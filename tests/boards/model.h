@@ -6,6 +6,7 @@
 #ifndef SIM_MODEL_H
 #define SIM_MODEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -21,6 +22,11 @@ struct model {
 
     void (*receive)(void *state, uint8_t byte, uint64_t at_ns);
     void (*reset)(void *state, uint64_t at_ns); /* reset or power-up into the bootloader */
+
+    /* What a port with modem lines brings, in order with the bytes (remote.h); a pty brings none of it. NULL:
+     * not wired. A model that is wired starts where `reset` would not bring it: in its application. */
+    void (*modem)(void *state, bool dtr, bool rts, uint64_t at_ns); /* true: asserted */
+    void (*set_break)(void *state, bool on, uint64_t at_ns);
 
     void (*renew)(void *state);                        /* another board of the kind: erased, unprotected */
     void (*identify)(void *state, uint64_t identity);  /* its UID follows from this number */

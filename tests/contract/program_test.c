@@ -252,11 +252,14 @@ static void program_one(struct one_run *run)
     struct plan plan;
     char name[8];
     char *port_name;
-    struct session session = {.protocol = protocol_find("stm32-uart"), .entry = entry_find("none")};
+    struct session session = {.protocol = protocol_find("stm32-uart")};
+    struct entry *entry = NULL;
 
     board_name(run->index, name);
     port_name = format_text("serial:%s/%s", run->sim->directory, name);
     make_image(&image, order.chip, board_case->seed);
+    (void)CHECK(entry_parse(&entry, "none", "", &error) == 0);
+    session.entry = entry;
     if (CHECK(plan_make(&plan, &order, session.protocol, &error) == 0) &&
         CHECK(port_open(&session.port, port_name, run->fibers, &clock_system, &error) == 0)) {
         session.state = allocate(1, session.protocol->state_size);
@@ -268,6 +271,7 @@ static void program_one(struct one_run *run)
         (void)fprintf(stderr, "  %s\n", error.text);
     plan_clear(&plan);
     image_clear(&image);
+    entry_free(entry);
     free(port_name);
 }
 

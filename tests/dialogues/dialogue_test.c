@@ -91,19 +91,23 @@ static void ignore_progress(void *context, const struct progress *progress)
 static void program(struct port *port, const char *protocol, const char *chip, struct report *report)
 {
     const struct program_watcher watcher = {.reserve = say_yes, .progress = ignore_progress};
-    struct session session = {.port = port, .protocol = protocol_find(protocol), .entry = entry_find("none")};
+    struct session session = {.port = port, .protocol = protocol_find(protocol)};
+    struct entry *entry = NULL;
     struct image image;
     struct order order = {.chip = chip_find(chip), .image = &image};
     struct error error = ERROR_NONE;
     struct plan plan;
 
     make_image(&image, order.chip);
+    (void)CHECK(entry_parse(&entry, "none", "", &error) == 0);
+    session.entry = entry;
     session.state = allocate(1, session.protocol->state_size);
     if (CHECK(plan_make(&plan, &order, session.protocol, &error) == 0))
         (void)program_board(&session, &order, &plan, &watcher, report);
     free(session.state);
     plan_clear(&plan);
     image_clear(&image);
+    entry_free(entry);
 }
 
 static bool play(const char *path, const char *protocol, const struct conversation *conversation,

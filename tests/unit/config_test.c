@@ -30,7 +30,7 @@ static int check_entry(const char *value, struct error *error)
 }
 
 static const struct config_checks checks = {
-    .port = check_port, .protocol = check_protocol, .entry = check_entry};
+    .port = check_port, .protocol = check_protocol, .entry = check_entry, .power = NULL};
 
 static int read_bytes(const char *text, size_t size, struct settings *settings, struct error *error)
 {
@@ -154,7 +154,7 @@ static void test_unknown_names(void)
     refuses("[daemon]\nprot = 1\n", ":2: unknown key 'prot' in [daemon]; expected one of listen, state, "
                                     "key_file, stop_timeout, log_level");
     refuses("[station A1]\nbaudrate = 1\n", ":2: unknown key 'baudrate' in [station NAME]; expected one of "
-                                            "port, protocol, baud, entry, position");
+                                            "port, protocol, baud, entry, power, wakeup, position");
 }
 
 static void test_duplicates(void)
