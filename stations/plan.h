@@ -30,8 +30,8 @@ struct order {
 };
 
 struct plan_block {
-    uint32_t address;
-    uint32_t size; /* at most the transfer size */
+    uint32_t address; /* in flash, or in the chip's EEPROM */
+    uint32_t size;    /* at most the transfer size */
 };
 
 enum phase_name {
@@ -50,18 +50,27 @@ struct plan {
     bool erase_all;
     size_t sector_count; /* touched erase units, in ascending order */
     struct chip_sector *sectors;
-    size_t block_count; /* blocks to write, the one with the vector table last */
+    size_t block_count; /* blocks to write: flash, the one with the vector table last, then EEPROM */
     struct plan_block *blocks;
+    int64_t rewrite_us;    /* erases that happen inside writes, for loaders that have no other */
     uint32_t write_bytes;  /* sum of blocks */
     uint32_t verify_bytes; /* sum of the image's ranges: blank parts are verified too */
     uint8_t digest[32];    /* SHA-256 over the image's ranges in ascending order */
     int64_t timeout_us;
 };
 
+/* Whether an address range lies in the chip's EEPROM. */
+bool chip_is_eeprom(const struct chip *chip, uint32_t address);
+/* Bytes per transfer that both the protocol and the chip take. */
+uint32_t plan_transfer_size(const struct order *order, const struct protocol *protocol);
+
 /* Checks the order against the chip (FAILURE_DATA with the address and the remedy) and makes the plan. */
 int plan_make(struct plan *plan, const struct order *order, const struct protocol *protocol,
               struct error *error);
 void plan_clear(struct plan *plan);
+
+/* What erasing inside writes and programming take on the chip itself, typically. */
+int64_t plan_chip_us(const struct plan *plan, const struct order *order);
 
 /* The least time a phase can take on a line of `baud`: bits on the wire, and the chip's typical times.
  * `by_checksum` tells how PHASE_VERIFY is done. */

@@ -23,7 +23,10 @@ struct phase_report {
     int64_t retry_us; /* all of recovery, whoever's fault */
 };
 
-enum verify_method { VERIFY_NONE, VERIFY_READ_BACK, VERIFY_CHECKSUM };
+/* How it was verified. The last two are for chips that cannot be read: the second programming of the same
+ * unit gave the same sums as the first, or the sums are those that such a unit, or the order itself, has
+ * taught. */
+enum verify_method { VERIFY_NONE, VERIFY_READ_BACK, VERIFY_CHECKSUM, VERIFY_TWICE, VERIFY_LEARNED };
 const char *verify_method_word(enum verify_method method);
 
 struct report {
@@ -46,6 +49,12 @@ struct progress {
     uint32_t done, total; /* bytes of this phase, where it has any */
 };
 
+/* What a chip that cannot be read says of one erase unit. */
+struct sector_sum {
+    uint32_t address;
+    uint32_t sum;
+};
+
 /* Who is asked and told while it goes. All calls run on the station's fiber. */
 struct program_watcher {
     /* Whether this very board may be worked on here, when its unique id has become known: before `reserve`,
@@ -55,6 +64,10 @@ struct program_watcher {
      * on, or an error that aborts with nothing touched. May wait (the run is made durable here). */
     int (*reserve)(void *context, const struct board *board, struct error *error);
     void (*progress)(void *context, const struct progress *progress);
+    /* Fills in the sums that a verified unit gave for this order's content; false: not all are known. And the
+     * other way round: what this unit has taught. Both may be NULL. */
+    bool (*known_sums)(void *context, struct sector_sum *sums, size_t count);
+    void (*learn_sums)(void *context, const struct sector_sum *sums, size_t count);
     void *context;
 };
 

@@ -79,6 +79,7 @@ struct protocol {
     size_t state_size;
     enum chip_kind chips;  /* whom it can talk to */
     uint32_t transfer_max; /* bytes per write or read, at most PROTOCOL_TRANSFER_MAX */
+    uint32_t slowest_baud; /* what deadlines of whole runs are made for; 0: 57600 */
     bool in_order; /* the loader erases page after page by itself while it is written: flash must be written
                       from the first page of the chip up to the image's last one, blank pages too */
 
@@ -134,6 +135,12 @@ struct protocol {
     uint32_t (*wire_bytes)(enum wire_operation operation, uint32_t size_or_count);
     struct port_line (*line)(uint32_t baud); /* how the line is set at that rate */
 };
+
+/* The loader has no erase command: a write erases what it writes. */
+static inline bool protocol_erases_by_writing(const struct protocol *protocol)
+{
+    return !protocol->erase && !protocol->erase_all;
+}
 
 /* All protocols, ended by NULL. */
 extern const struct protocol *const protocols[];

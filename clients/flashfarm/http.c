@@ -58,7 +58,8 @@ static char *url_of(const char *listen)
 /* A key that this user may not read is no error here: the daemon will say that one is needed. */
 static int take_from_config(struct server *server, const char *path, struct error *error)
 {
-    static const struct config_checks anything = {.port = NULL, .protocol = NULL, .entry = NULL, .power = NULL};
+    static const struct config_checks anything = {
+        .port = NULL, .protocol = NULL, .entry = NULL, .power = NULL};
     struct error ignored = ERROR_NONE;
     struct settings settings;
     char *key_path;
