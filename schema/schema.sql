@@ -119,6 +119,13 @@ CREATE TABLE station (
     fact    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE taught (
+    content TEXT PRIMARY KEY CONSTRAINT "content is a digest and a chip" CHECK (content GLOB '????????????????* ?*'),
+    run     INTEGER NOT NULL REFERENCES run (id),
+    sums    TEXT NOT NULL CONSTRAINT "sums is an array" CHECK (json_type(sums) = 'array'),
+    fact    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX job_state ON job (state);
 
 CREATE INDEX job_work_order ON job (work_order) WHERE work_order IS NOT NULL;
@@ -286,6 +293,18 @@ BEGIN
     WHERE id = NEW.body ->> 'job';
 END;
 
+CREATE TRIGGER fact_run_taught AFTER INSERT ON ledger
+WHEN NEW.kind = 'run.ended' AND NEW.body ->> 'outcome' = 'pass' AND NEW.body ->> '$.verify.method' = 'programmed-twice'
+BEGIN
+    SELECT RAISE(ABORT, 'a run that was programmed twice says the sums')
+    WHERE json_type(NEW.body, '$.verify.sums') IS NOT 'array';
+    INSERT INTO taught (content, run, sums, fact)
+    SELECT (NEW.body ->> '$.verify.digest') || ' ' || run.chip, run.id, NEW.body -> '$.verify.sums', NEW.sequence
+    FROM run
+    WHERE run.id = NEW.body ->> 'id'
+          AND NOT EXISTS (SELECT 1 FROM taught WHERE content = (NEW.body ->> '$.verify.digest') || ' ' || run.chip);
+END;
+
 CREATE TRIGGER fact_station_enabled AFTER INSERT ON ledger WHEN NEW.kind = 'station.enabled'
 BEGIN
     INSERT INTO station (name, state, since, enabled, "by", fact)
@@ -351,4 +370,11 @@ BEGIN SELECT RAISE(ABORT, 'station is made from the ledger'); END;
 CREATE TRIGGER station_update BEFORE UPDATE ON station
 WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger) OR NEW.fact <= OLD.fact
 BEGIN SELECT RAISE(ABORT, 'station is made from the ledger'); END;
+
+CREATE TRIGGER taught_delete BEFORE DELETE ON taught BEGIN SELECT RAISE(ABORT, 'taught is made from the ledger'); END;
+
+CREATE TRIGGER taught_insert BEFORE INSERT ON taught WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'taught is made from the ledger'); END;
+
+CREATE TRIGGER taught_update BEFORE UPDATE ON taught BEGIN SELECT RAISE(ABORT, 'taught is made from the ledger'); END;
 

@@ -70,7 +70,7 @@ static const struct {
     [OPTION_PROTECT] = {.name = "protect",
                         .value = "LEVEL",
                         .takers = FOR_PROGRAM,
-                        .help = "none, rdp1 (no read-out) or write (pages of the image), as the last step"},
+                        .help = "none, read (no read-out; also rdp1) or write (pages of the image), as the last step"},
     [OPTION_KEEP] = {.name = "keep",
                      .value = "ADDRESS+SIZE",
                      .takers = FOR_PROGRAM,

@@ -171,6 +171,7 @@ void job_free(struct job *job)
         plan_clear(&job->plans[i].plan);
     image_clear(&job->image);
     json_decref(job->body);
+    json_decref(job->sums);
     free(job->work_order);
     free(job->by);
     free(job->keep);

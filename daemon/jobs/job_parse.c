@@ -71,15 +71,21 @@ static int add_place(struct job *job, const char *name, struct error *error)
     return 0;
 }
 
+/* "all": every enabled station that can talk to such a chip. */
 static int add_all_places(struct job *job, struct error *error)
 {
     LIST_EACH (node, &job->farm->stations) {
         const struct station *station = LIST_ENTRY(node, struct station, node);
 
-        if (station->enabled && add_place(job, station->settings.name, error) < 0)
+        if (station->enabled && station->protocol->chips == job->order.chip->family->kind &&
+            add_place(job, station->settings.name, error) < 0)
             return error->code;
     }
-    return job->place_count ? 0 : error_set(error, -EINVAL, "stations: no station is configured and enabled");
+    return job->place_count ? 0
+                            : error_set(error, -EINVAL,
+                                        "stations: none is configured and enabled that can "
+                                        "program a %s",
+                                        job->order.chip->name);
 }
 
 static int read_stations(struct job *job, const json_t *value, struct error *error)
@@ -88,7 +94,7 @@ static int read_stations(struct job *job, const json_t *value, struct error *err
     size_t index;
 
     if (json_is_string(value) && strcmp(json_string_value(value), "all") == 0)
-        return add_all_places(job, error);
+        return 0; /* which they are depends on the chip: check_whole() */
     if (!json_is_array(value) || json_array_size(value) == 0)
         return refuse(error, "stations", "\"all\" or a list of station names");
     json_array_foreach (value, index, name) {
@@ -175,12 +181,12 @@ static int read_protect(struct job *job, const json_t *value, struct error *erro
 
     if (word && strcmp(word, "none") == 0)
         job->order.protect = PROTECTION_NONE;
-    else if (word && strcmp(word, "rdp1") == 0)
+    else if (word && (strcmp(word, "read") == 0 || strcmp(word, "rdp1") == 0)) /* as STM32 call it */
         job->order.protect = PROTECTION_READ;
     else if (word && strcmp(word, "write") == 0)
         job->order.protect = PROTECTION_WRITE;
     else
-        return refuse(error, "protect", "\"none\", \"rdp1\" or \"write\"");
+        return refuse(error, "protect", "\"none\", \"read\" (or \"rdp1\") or \"write\"");
     return 0;
 }
 
@@ -253,6 +259,30 @@ static int read_keep(struct job *job, const json_t *value, struct error *error)
     return 0;
 }
 
+#define SUMS_MAX 1024
+
+/* {"address", "sum"} as in the record: from a unit that was verified by reading it with another programmer.
+ */
+static int read_sums(struct job *job, const json_t *value, struct error *error)
+{
+    const json_t *item;
+    size_t index;
+
+    if (!json_is_array(value) || json_array_size(value) > SUMS_MAX)
+        return refuse(error, "sums", "a list of at most 1024 {address, sum}");
+    job->sums = json_array();
+    json_array_foreach (value, index, item) {
+        uint32_t address, sum;
+
+        if (read_address("sums address", json_object_get(item, "address"), &address, error) < 0 ||
+            read_address("sums sum", json_object_get(item, "sum"), &sum, error) < 0)
+            return error->code;
+        (void)json_array_append_new(
+            job->sums, json_pack("{s:I,s:I}", "address", (json_int_t)address, "sum", (json_int_t)sum));
+    }
+    return 0;
+}
+
 static const struct member members[] = {
     {"chip", read_chip},
     {"images", read_images},
@@ -267,6 +297,7 @@ static const struct member members[] = {
     {"protect", read_protect},
     {"option_bytes", read_options},
     {"keep", read_keep},
+    {"sums", read_sums},
 };
 
 static int read_member(struct job *job, const char *name, const json_t *value, struct error *error)

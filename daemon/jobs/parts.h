@@ -44,8 +44,10 @@ struct job {
     enum job_trigger trigger;
     char *work_order; /* may be empty */
     char *by;
-    json_t *body;   /* as recorded in job.submitted */
-    json_t *images; /* array of ids, borrowed from body */
+    json_t *body;      /* as recorded in job.submitted */
+    json_t *images;    /* array of ids, borrowed from body */
+    json_t *sums;      /* of units that cannot be read: [{address, sum}], once they are known */
+    int64_t taught_by; /* the run that taught them; 0: the order */
     struct image image;
     struct order order;
     struct chip_span *keep;
@@ -87,6 +89,14 @@ const struct plan *job_plan(const struct job *job, const struct protocol *protoc
 struct job_place *job_place(const struct job *job, const char *station);
 bool job_open(const struct job *job);
 json_t *job_live(const struct job *job);
+
+/* Sums of chips that cannot be read (sums.c). Looks up what the record knows, when the protocol needs it; may
+ * wait. */
+void sums_prepare(struct job *job, const struct protocol *protocol);
+/* Fills in the sums of those addresses; false: not all are known. */
+bool sums_known(const struct job *job, struct sector_sum *sums, size_t count);
+/* A unit has taught these; returns them as the record has them, a new reference. */
+json_t *sums_learn(struct job *job, int64_t run, const struct sector_sum *sums, size_t count);
 
 /* --- stations --------------------------------------------------------------------------------------------
  */

@@ -16,6 +16,7 @@ struct running {
     struct job *job;
     int64_t id;
     bool recorded; /* run.started is durable */
+    json_t *sums;  /* what this unit has taught; NULL: nothing */
     char started[28];
 };
 
@@ -101,16 +102,20 @@ static json_t *shares_of(const struct report *report, int64_t *floor_us)
                      share(host, sum), "retry", share(retry, sum));
 }
 
-static void add_verify(json_t *body, const struct report *report)
+static void add_verify(json_t *body, const struct running *running, const struct report *report)
 {
     char digest[2 * sizeof report->digest + 1];
+    json_t *verify;
 
     if (report->verify == VERIFY_NONE)
         return;
     bytes_to_hex(report->digest, sizeof report->digest, digest);
-    (void)json_object_set_new(
-        body, "verify",
-        json_pack("{s:s,s:s}", "method", verify_method_word(report->verify), "digest", digest));
+    verify = json_pack("{s:s,s:s}", "method", verify_method_word(report->verify), "digest", digest);
+    if (report->verify == VERIFY_TWICE && running->sums)
+        (void)json_object_set(verify, "sums", running->sums);
+    if (report->verify == VERIFY_LEARNED && running->job->taught_by)
+        (void)json_object_set_new(verify, "taught_by", json_integer(running->job->taught_by));
+    (void)json_object_set_new(body, "verify", verify);
 }
 
 static json_t *ended_body(const struct running *running, const struct report *report)
@@ -130,7 +135,7 @@ static json_t *ended_body(const struct running *running, const struct report *re
         (void)json_object_set_new(body, "message", json_string(report->error.text));
     }
     add_board(body, &report->board);
-    add_verify(body, report);
+    add_verify(body, running, report);
     return body;
 }
 
@@ -174,6 +179,19 @@ static void note_progress(void *context, const struct progress *progress)
     running->station->progress = *progress;
     running->station->dirty = true;
     farm_tell(running->station->farm);
+}
+
+static bool known_sums(void *context, struct sector_sum *sums, size_t count)
+{
+    return sums_known(((struct running *)context)->job, sums, count);
+}
+
+static void learn_sums(void *context, const struct sector_sum *sums, size_t count)
+{
+    struct running *running = context;
+
+    json_decref(running->sums);
+    running->sums = sums_learn(running->job, running->id, sums, count);
 }
 
 /* The outcome, and before it the start when the run never got so far: until both are durable. False when
@@ -270,14 +288,19 @@ static void end(struct running *running, const struct report *report)
 enum outcome run_unit(struct station *station, struct job *job)
 {
     struct running running = begin(station, job);
-    const struct program_watcher watcher = {
-        .interlock = interlock, .reserve = reserve, .progress = note_progress, .context = &running};
+    const struct program_watcher watcher = {.interlock = interlock,
+                                            .reserve = reserve,
+                                            .progress = note_progress,
+                                            .known_sums = known_sums,
+                                            .learn_sums = learn_sums,
+                                            .context = &running};
     struct session session = {.port = station->port,
                               .protocol = station->protocol,
                               .log = station->log,
                               .baud_max = station->settings.baud,
                               .baud_proven = station->baud_proven,
                               .entry = station->entry,
+                              .wakeup = (enum wakeup)station->settings.wakeup,
                               .in_step = station->in_step,
                               .half_way = station->half_way,
                               .state = allocate(1, station->protocol->state_size)};
@@ -285,6 +308,7 @@ enum outcome run_unit(struct station *station, struct job *job)
     int64_t job_id = job->id;
 
     station->in_step = false;
+    sums_prepare(job, station->protocol);
     (void)program_board(&session, &job->order, job_plan(job, station->protocol), &watcher, &report);
     free(session.state);
     if (session.baud_proven)
@@ -295,6 +319,7 @@ enum outcome run_unit(struct station *station, struct job *job)
     station->served_job = job_id;
     station->half_way = report.outcome != OUTCOME_PASS;
     end(&running, &report);
+    json_decref(running.sums);
     return report.outcome;
 }
 

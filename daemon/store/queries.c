@@ -77,6 +77,8 @@ const char *const queries[QUERY_COUNT] = {
 
     [QUERY_IDEMPOTENCY] = "SELECT fact AS cursor, key, body_sha256, job FROM idempotency WHERE key = :id",
 
+    [QUERY_TAUGHT] = "SELECT fact AS cursor, run, sums AS sums_json FROM taught WHERE content = :id",
+
     [QUERY_LEDGER] = "SELECT sequence + 1 AS cursor, sequence, utc, monotonic_us, clock, boot, kind, "
                      "body AS body_json, body AS canonical, lower(hex(hash)) AS hash FROM ledger "
                      "WHERE sequence >= :first ORDER BY sequence LIMIT :limit",

@@ -35,6 +35,7 @@ enum query {
     QUERY_IMAGE,
     QUERY_IMAGES,
     QUERY_IDEMPOTENCY,
+    QUERY_TAUGHT,
     QUERY_LEDGER,
     /* what store_load() wants */
     QUERY_LOAD_JOBS,

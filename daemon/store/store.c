@@ -412,6 +412,11 @@ void store_image(struct store *store, const char *id, store_answer *answer, void
     ask_by_text(store, QUERY_IMAGE, "image", id, answer, context);
 }
 
+void store_taught(struct store *store, const char *content, store_answer *answer, void *context)
+{
+    ask_by_text(store, QUERY_TAUGHT, "content", content, answer, context);
+}
+
 void store_idempotency(struct store *store, const char *key, store_answer *answer, void *context)
 {
     ask_by_text(store, QUERY_IDEMPOTENCY, "Idempotency-Key", key, answer, context);

@@ -107,6 +107,9 @@ void store_images(struct store *store, const struct store_page *page, store_answ
 void store_image(struct store *store, const char *id, store_answer *answer, void *context);
 /* {"key","body_sha256","job"}; -ENOENT when the key is unknown. */
 void store_idempotency(struct store *store, const char *key, store_answer *answer, void *context);
+/* What a unit that was programmed twice has taught about a content, named by the digest of the image, a blank
+ * and the chip: {"run","sums":[{"address","sum"}]}; -ENOENT. */
+void store_taught(struct store *store, const char *content, store_answer *answer, void *context);
 /* Records from sequence `from` on (included): items {"sequence","utc","monotonic_us","clock","boot","kind",
  * "body","hash"}, body as an object, and "canonical" the very text that was hashed. */
 void store_ledger(struct store *store, int64_t from, int limit, store_answer *answer, void *context);
