@@ -9,11 +9,12 @@
 
 #include "test.h"
 
-#define KIB          1024u
-#define FLASH_LIMIT  (4096u * KIB)
-#define TRANSFER_MAX 256u
-#define UID_SIZE     12u
-#define WORD_SIZE    4u
+#define KIB              1024u
+#define FLASH_LIMIT      (16384u * KIB)
+#define TRANSFER_MAX     256u  /* of the STM32 loader */
+#define LONGEST_TRANSFER 4096u /* of any */
+#define UID_SIZE         12u
+#define WORD_SIZE        4u
 
 static bool power_of_two(uint32_t value)
 {
@@ -58,10 +59,25 @@ static const char *text_fault(const struct chip_family *family)
 {
     if (!family->name || !family->name[0])
         return "family without a name";
-    if (!family->document || !strstr(family->document, "AN2606"))
+    if (!family->document || strlen(family->document) < 10)
         return "no document named";
-    if (family->id == 0 || family->id > 0xFFF)
+    if (family->kind == CHIP_STM32 && !strstr(family->document, "AN2606"))
+        return "no document named";
+    return NULL;
+}
+
+/* What the loaders tell: 12 bits of AN3155's Get ID, three bytes of an AVR signature. */
+static const char *id_fault(const struct chip_family *family)
+{
+    if (family->id == 0)
+        return "no id";
+    if (family->kind == CHIP_STM32 && family->id > 0xFFF)
         return "id is not 12 bits";
+    if (family->kind == CHIP_AVR && family->id >> 16 != 0x1E)
+        return "id is no signature of the maker";
+    for (const uint32_t *other = family->other_ids; other && *other; other++)
+        if (*other == family->id)
+            return "id is there twice";
     return NULL;
 }
 
@@ -99,7 +115,7 @@ static const char *layout_fault(const struct chip_family *family)
 
 static const char *program_fault(const struct chip_family *family)
 {
-    if (!power_of_two(family->program_unit) || family->program_unit > TRANSFER_MAX)
+    if (!power_of_two(family->program_unit) || family->program_unit > LONGEST_TRANSFER)
         return "program unit";
     if (family->program_us == 0 || family->program_us > family->program_max_us)
         return "program time";
@@ -107,15 +123,17 @@ static const char *program_fault(const struct chip_family *family)
         return "mass erase time";
     if (family->mass_erase_us == 0 && family->mass_erase_max_us > 0)
         return "mass erase time";
-    if (family->write_protect_unit == 0)
+    if (family->kind == CHIP_STM32 &&
+        (family->write_protect_unit == 0 || family->program_unit > TRANSFER_MAX))
         return "write protection unit";
     return NULL;
 }
 
-/* Only the flash of L0 and L1 reads 0 when it is erased. */
+/* Only the flash of P89LPC, and of STM32 L0 and L1, reads 0 when it is erased. */
 static const char *erased_fault(const struct chip_family *family)
 {
-    bool zero = strncmp(family->name, "STM32L0", 7) == 0 || strncmp(family->name, "STM32L1", 7) == 0;
+    bool zero = family->kind == CHIP_P89LPC || strncmp(family->name, "STM32L0", 7) == 0 ||
+                strncmp(family->name, "STM32L1", 7) == 0;
 
     return family->erased_value == (zero ? 0x00 : 0xFF) ? NULL : "erased value";
 }
@@ -127,12 +145,21 @@ static const char *span_fault(const struct chip_family *family)
         family->ram,
         family->option_bytes,
         family->system_memory,
+        family->eeprom,
     };
 
     for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
         for (size_t j = 0; j < i; j++)
             if (overlap(spans[i], spans[j]))
                 return "spans overlap";
+    if (family->option_unit && !power_of_two(family->option_unit))
+        return "option unit";
+    return NULL;
+}
+
+/* What only the STM32 loader needs. */
+static const char *stm32_span_fault(const struct chip_family *family)
+{
     if (family->ram.size > 0 && !ram_area(family->ram))
         return "RAM outside of RAM";
     if (family->system_memory.size < TRANSFER_MAX)
@@ -177,19 +204,60 @@ static const char *identity_fault(const struct chip_family *family)
     return NULL;
 }
 
-static const char *family_fault(const struct chip_family *family)
+/* A page of flash is what the loaders write at a time, and nothing else. */
+static const char *avr_fault(const struct chip_family *family)
 {
-    static const char *(*const rules[])(const struct chip_family *) = {
-        text_fault, layout_fault, program_fault, erased_fault, span_fault, identity_fault,
-    };
+    const struct chip_avr *avr = family->avr;
 
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+    if (!avr)
+        return "an AVR without its loader's data";
+    if (family->sectors[1].count || family->sectors[0].size != family->program_unit ||
+        family->transfer_max != family->program_unit)
+        return "an AVR is written page by page";
+    if (!power_of_two(avr->boot_max) || avr->boot_max * 2 > family_flash(family))
+        return "boot section";
+    if (!power_of_two(family->eeprom.size) || family->eeprom.address != 0x810000)
+        return "EEPROM";
+    if (!power_of_two(avr->eeprom_page) || avr->eeprom_us == 0)
+        return "EEPROM page or time";
+    return NULL;
+}
+
+static const char *transfer_fault(const struct chip_family *family)
+{
+    if (family->kind != CHIP_AVR && family->avr)
+        return "an AVR's data on another chip";
+    if (family->transfer_max > LONGEST_TRANSFER ||
+        (family->transfer_max && !power_of_two(family->transfer_max)))
+        return "transfer size";
+    return NULL;
+}
+
+typedef const char *family_rule(const struct chip_family *family);
+
+static const char *first_fault(family_rule *const *rules, size_t count, const struct chip_family *family)
+{
+    for (size_t i = 0; i < count; i++) {
         const char *fault = rules[i](family);
 
         if (fault)
             return fault;
     }
     return NULL;
+}
+
+static const char *family_fault(const struct chip_family *family)
+{
+    static family_rule *const all[] = {text_fault,    id_fault,     layout_fault,
+                                       program_fault, erased_fault, span_fault};
+    static family_rule *const stm32[] = {stm32_span_fault, identity_fault};
+    const char *fault = first_fault(all, sizeof(all) / sizeof(all[0]), family);
+
+    if (!fault && family->kind == CHIP_STM32)
+        fault = first_fault(stm32, sizeof(stm32) / sizeof(stm32[0]), family);
+    if (!fault && family->kind == CHIP_AVR)
+        fault = avr_fault(family);
+    return fault ? fault : transfer_fault(family);
 }
 
 static uint32_t letter_size(char letter)
@@ -208,12 +276,30 @@ static uint32_t letter_size(char letter)
     return 0;
 }
 
-/* stm32, line, x, size letter; L1 alone has a second die of the same size, ordered with -A. */
+/* As ordered, in lower case, and beginning as all of its kind do. */
 static const char *name_fault(const struct chip *chip)
+{
+    static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz-";
+    static const char *const beginnings[CHIP_KINDS] = {[CHIP_STM32] = "stm32",
+                                                       [CHIP_AVR] = "atmega",
+                                                       [CHIP_P89LPC] = "p89lpc",
+                                                       [CHIP_LPC] = "lpc",
+                                                       [CHIP_ESP] = "esp"};
+    const char *beginning = beginnings[chip->family->kind];
+    size_t length = chip->name ? strlen(chip->name) : 0;
+
+    if (length < 7 || strspn(chip->name, allowed) != length ||
+        strncmp(chip->name, beginning, strlen(beginning)) != 0)
+        return "name";
+    return NULL;
+}
+
+/* stm32, line, x, size letter; L1 alone has a second die of the same size, ordered with -A. */
+static const char *stm32_name_fault(const struct chip *chip)
 {
     static const char allowed[] = "0123456789abcdefghijklmnopqrstuvwxyz";
     const char *name = chip->name;
-    size_t length = name ? strlen(name) : 0;
+    size_t length = strlen(name);
 
     if (length < 11 || strspn(name, allowed) != length || strncmp(name, "stm32", 5) != 0)
         return "name";
@@ -245,20 +331,22 @@ static const char *tiling_fault(const struct chip *chip)
     }
     if (address != end)
         return "erase units do not tile the flash";
-    return count % chip->family->write_protect_unit ? "write protection units do not tile the flash" : NULL;
+    return chip->family->write_protect_unit && count % chip->family->write_protect_unit
+               ? "write protection units do not tile the flash"
+               : NULL;
 }
 
 static const char *chip_fault(const struct chip *chip)
 {
-    const char *fault = name_fault(chip);
+    const char *fault = chip->family ? name_fault(chip) : "no family";
 
-    if (!fault && !chip->family)
-        fault = "no family";
+    if (!fault && chip->family->kind == CHIP_STM32)
+        fault = stm32_name_fault(chip);
     if (!fault)
         fault = family_fault(chip->family);
     if (!fault && chip->flash_size > family_flash(chip->family))
         fault = "more flash than the family";
-    if (!fault && chip->no_uid && !chip->family->uid_address)
+    if (!fault && chip->no_uid && chip->family->kind == CHIP_STM32 && !chip->family->uid_address)
         fault = "no_uid says nothing new";
     return fault ? fault : tiling_fault(chip);
 }
@@ -272,7 +360,8 @@ static const char *list_fault(const struct chip *chips, size_t count)
         if (i > 0 && strcmp(chips[i - 1].name, chips[i].name) >= 0)
             return "names are not sorted or not unique";
         for (size_t j = 0; j < count; j++) {
-            if (chips[j].family != chips[i].family && chips[j].family->id == chips[i].family->id)
+            if (chips[j].family != chips[i].family && chips[j].family->kind == chips[i].family->kind &&
+                chips[j].family->id == chips[i].family->id)
                 return "one id for two families";
             if (chips[j].family == chips[i].family && chips[j].flash_size > largest)
                 largest = chips[j].flash_size;
@@ -426,8 +515,9 @@ BREAK(no_name, family->name = NULL)
 BREAK(no_document, family->document = NULL)
 BREAK(empty_document, family->document = "")
 BREAK(no_id, family->id = 0)
+BREAK(wide_id, family->id = 0x1413)
 BREAK(no_sectors, (family->sectors[0] = (struct chip_sectors){0}))
-BREAK(huge, family->sectors[2].count = 70)
+BREAK(huge, family->sectors[2].count = 200)
 BREAK(odd_page, family->sectors[0].size = 15 * KIB)
 BREAK(hole, (family->sectors[4] = family->sectors[0]))
 BREAK(rest_of_run, family->sectors[4].size = KIB)
@@ -474,7 +564,8 @@ static const struct breakage breakages[] = {
     {"family without a name", no_name},
     {"no document named", no_document},
     {"no document named", empty_document},
-    {"id is not 12 bits", no_id},
+    {"no id", no_id},
+    {"id is not 12 bits", wide_id},
     {"no erase units", no_sectors},
     {"more flash than any", huge},
     {"page size", odd_page},
