@@ -20,6 +20,7 @@ void post_station_start(struct request *request);
 void post_station_identify(struct request *request);
 void post_station_enable(struct request *request);
 void post_station_disable(struct request *request);
+void post_station_record(struct request *request);
 
 /* job_routes.c */
 void post_job(struct request *request);
@@ -33,6 +34,7 @@ void post_job_resume(struct request *request);
 /* run_routes.c */
 void get_runs(struct request *request);
 void get_run(struct request *request);
+void get_run_dialogue(struct request *request);
 void get_unit(struct request *request);
 void get_ledger(struct request *request);
 void get_ledger_head(struct request *request);

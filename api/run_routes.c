@@ -21,6 +21,17 @@ void get_run(struct request *request)
         reply_problem(request, PROBLEM_NOT_FOUND, "no run has the number '%s'", request->match.parts[0]);
 }
 
+void get_run_dialogue(struct request *request)
+{
+    const struct api *api = request->context;
+    int64_t id;
+
+    if (parse_integer(request->match.parts[0], 1, INT64_MAX, &id))
+        farm_dialogue(api->farm, id, reply_with_answer, request);
+    else
+        reply_problem(request, PROBLEM_NOT_FOUND, "no run has the number '%s'", request->match.parts[0]);
+}
+
 void get_unit(struct request *request)
 {
     const struct api *api = request->context;

@@ -93,6 +93,11 @@ void post_station_disable(struct request *request)
     command(request, STATION_DISABLE);
 }
 
+void post_station_record(struct request *request)
+{
+    command(request, STATION_RECORD);
+}
+
 void post_station_identify(struct request *request)
 {
     const struct api *api = request->context;

@@ -147,6 +147,12 @@ int port_list(struct port_found **found, size_t *count, struct error *error);
 int port_record(struct port **port, struct port *inner, const char *path, const char *header,
                 struct error *error);
 
+/* Writes one more comment line into the dialogue of a recording port. */
+void port_record_note(struct port *port, const char *note);
+/* Ends a recording: closes the file and gives the port back that was wrapped. 0, or the errno of writing the
+ * file. */
+int port_record_end(struct port *port, struct port **inner);
+
 /* Plays a dialogue file: what is written is compared with it, what it holds is read. Its clock is virtual,
  * so that a time-out takes no time. A deviation is -EPROTO with the dialogue's line number. */
 int port_replay(struct port **port, const char *path, struct error *error);

@@ -150,6 +150,33 @@ static int record_write(struct port *port, const uint8_t *bytes, size_t size, in
     return 0;
 }
 
+static int record_drain(struct port *port, int64_t deadline_us, struct error *error)
+{
+    return note_vanished(of(port), port_drain(of(port)->inner, deadline_us, error));
+}
+
+static int record_reopen(struct port *port, uint32_t touch_baud, int64_t deadline_us, struct error *error)
+{
+    struct port_record *record = of(port);
+    int status = note_vanished(record, port_reopen(record->inner, touch_baud, deadline_us, error));
+
+    if (status < 0)
+        return status;
+    end_line(record);
+    (void)fprintf(record->file, "o %" PRIu32 "\n", touch_baud);
+    return 0;
+}
+
+static int record_take(struct port *port, int64_t deadline_us, struct error *error)
+{
+    return port_take(of(port)->inner, deadline_us, error);
+}
+
+static void record_give(struct port *port)
+{
+    port_give(of(port)->inner);
+}
+
 static void record_discard(struct port *port)
 {
     port_discard(of(port)->inner);
@@ -160,14 +187,39 @@ static int record_sleep(struct port *port, int64_t duration_us)
     return port_sleep(of(port)->inner, duration_us);
 }
 
-static void record_close(struct port *port)
+void port_record_note(struct port *port, const char *note)
 {
     struct port_record *record = of(port);
 
     end_line(record);
-    (void)fclose(record->file);
-    port_close(record->inner);
+    (void)fprintf(record->file, "# %s\n", note);
+}
+
+int port_record_end(struct port *port, struct port **inner)
+{
+    struct port_record *record = of(port);
+    int status;
+
+    end_line(record);
+    status = ferror(record->file) ? -EIO : 0;
+    if (fclose(record->file) != 0)
+        status = -errno;
+    *inner = record->inner;
+    (*inner)->lost = record->port.lost;
+    (*inner)->lost_context = record->port.lost_context;
+    (*inner)->line = record->port.line;
+    (*inner)->meter = record->port.meter;
+    (*inner)->wire_rest = record->port.wire_rest;
     free(record);
+    return status;
+}
+
+static void record_close(struct port *port)
+{
+    struct port *inner;
+
+    (void)port_record_end(port, &inner);
+    port_close(inner);
 }
 
 static const struct port_kind record_kind = {.scheme = "record",
@@ -176,6 +228,10 @@ static const struct port_kind record_kind = {.scheme = "record",
                                              .set_break = record_set_break,
                                              .read = record_read,
                                              .write = record_write,
+                                             .drain = record_drain,
+                                             .reopen = record_reopen,
+                                             .take = record_take,
+                                             .give = record_give,
                                              .discard = record_discard,
                                              .sleep = record_sleep,
                                              .close = record_close};

@@ -20,7 +20,8 @@ struct item {
     size_t first, size; /* > and <: its part of `bytes` */
     int64_t silence_ns; /* ! */
     struct port_line line;
-    bool dtr, rts, on; /* @ and b */
+    bool dtr, rts, on;   /* @ and b */
+    uint32_t touch_baud; /* o */
 };
 
 struct port_replay {
@@ -132,6 +133,16 @@ static int parse_modem(struct port_replay *replay, struct item *item, const char
     return 0;
 }
 
+static int parse_reopen(const struct port_replay *replay, struct item *item, const char *text,
+                        struct error *error)
+{
+    char more;
+
+    return sscanf(text, "%" SCNu32 "%c", &item->touch_baud, &more) == 1
+               ? 0
+               : bad_line(replay, item, "a rate like \"o 1200\", or \"o 0\"", error);
+}
+
 static int parse_item(struct port_replay *replay, struct item *item, const char *text, struct error *error)
 {
     const char *rest = text[1] == ' ' ? text + 2 : "";
@@ -151,10 +162,12 @@ static int parse_item(struct port_replay *replay, struct item *item, const char 
     case 'b':
         item->on = strcmp(rest, "1") == 0;
         return item->on || strcmp(rest, "0") == 0 ? 0 : bad_line(replay, item, "\"b 1\" or \"b 0\"", error);
+    case 'o':
+        return parse_reopen(replay, item, rest, error);
     case 'x':
         return text[1] == '\0' ? 0 : bad_line(replay, item, "\"x\" alone", error);
     default:
-        return bad_line(replay, item, "a line that starts with one of # > < ! = @ b x", error);
+        return bad_line(replay, item, "a line that starts with one of # > < ! = @ b o x", error);
     }
 }
 
@@ -305,6 +318,23 @@ static int replay_set_break(struct port *port, bool on, struct error *error)
     return 0;
 }
 
+static int replay_reopen(struct port *port, uint32_t touch_baud, int64_t deadline_us, struct error *error)
+{
+    struct port_replay *replay = of(port);
+    const struct item *item;
+    char did[64];
+
+    (void)deadline_us;
+    (void)snprintf(did, sizeof did, "opened the port again (%" PRIu32 ")", touch_baud);
+    item = expect(replay, 'o', did, error);
+    if (!item)
+        return error->code;
+    if (item->touch_baud != touch_baud)
+        return deviation(replay, item, did, error);
+    replay->at++;
+    return 0;
+}
+
 static int replay_write(struct port *port, const uint8_t *bytes, size_t size, int64_t deadline_us,
                         struct error *error)
 {
@@ -417,6 +447,7 @@ static const struct port_kind replay_kind = {.scheme = "replay",
                                              .set_line = replay_set_line,
                                              .set_modem = replay_set_modem,
                                              .set_break = replay_set_break,
+                                             .reopen = replay_reopen,
                                              .read = replay_read,
                                              .write = replay_write,
                                              .discard = replay_discard,

@@ -40,6 +40,12 @@ struct fiber {
     uv_poll_t timer;
 };
 
+struct fibers_slot {
+    struct list node;
+    const void *owner;
+    void *value;
+};
+
 struct fibers {
     uv_loop_t *loop;
     const struct clock *clock;
@@ -48,6 +54,7 @@ struct fibers {
     struct list ready;
     bool draining;
     size_t alive;
+    struct list slots;
 };
 
 struct fibers *fibers_new(uv_loop_t *loop, const struct clock *clock)
@@ -58,6 +65,7 @@ struct fibers *fibers_new(uv_loop_t *loop, const struct clock *clock)
     fibers->clock = clock;
     fibers->caller = fiber_context_of_caller();
     list_init(&fibers->ready);
+    list_init(&fibers->slots);
     return fibers;
 }
 
@@ -65,7 +73,27 @@ void fibers_free(struct fibers *fibers)
 {
     assert(fibers->alive == 0);
     fiber_context_free(fibers->caller);
+    LIST_EACH(node, &fibers->slots)
+    {
+        free(LIST_ENTRY(node, struct fibers_slot, node));
+    }
     free(fibers);
+}
+
+void **fibers_slot(struct fibers *fibers, const void *owner)
+{
+    struct fibers_slot *slot;
+
+    LIST_EACH(node, &fibers->slots)
+    {
+        slot = LIST_ENTRY(node, struct fibers_slot, node);
+        if (slot->owner == owner)
+            return &slot->value;
+    }
+    slot = allocate(1, sizeof *slot);
+    slot->owner = owner;
+    list_append(&fibers->slots, &slot->node);
+    return &slot->value;
 }
 
 uv_loop_t *fibers_loop(const struct fibers *fibers)

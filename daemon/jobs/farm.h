@@ -64,15 +64,17 @@ void farm_set_listener(struct farm *farm, farm_listener *listener, void *context
 
 /* New references of live state. A station: {name, state, port, protocol, baud, entry, position, enabled,
  * job, run, phase, percent, chip, uid, serial, message, path, low_latency, latency_timer_ms, modem_lines,
- * last:{run,outcome,class,message,ended}, counts:{pass,fail,aborted,unknown}, proven_baud}. State is one of
+ * last:{run,outcome,class,message,ended}, counts:{pass,fail,aborted,unknown}, proven_baud,
+ * recording}. State is one of
  * `starting`, `idle`, `waiting` (for a board, or for START), `identifying`, `running`, `recording`,
  * `removal` (of the finished board), `port-lost`, `disabled`, `stopped`. */
 json_t *farm_stations(const struct farm *farm);                  /* array */
 json_t *farm_station(const struct farm *farm, const char *name); /* NULL: unknown */
 
-enum station_command { STATION_START, STATION_ENABLE, STATION_DISABLE };
+enum station_command { STATION_START, STATION_ENABLE, STATION_DISABLE, STATION_RECORD };
 /* START presses the station's button (trigger on_start). ENABLE and DISABLE are facts: a disabled station
- * finishes its unit and takes no other. `done` once it is taken (START) or durable. */
+ * finishes its unit and takes no other. RECORD keeps the dialogue of the station's next run (farm_dialogue).
+ * `done` once it is taken (START) or durable. */
 void farm_station_command(struct farm *farm, const char *name, enum station_command command, const char *by,
                           farm_done *done, void *context);
 
@@ -81,6 +83,9 @@ typedef void farm_answer(void *context, json_t *answer, const struct error *erro
 
 /* Connects, reads who is there, lets go: {chip_id, chips:[names], uid, flash_size, bootloader, protected}. */
 void farm_station_identify(struct farm *farm, const char *name, farm_answer *answer, void *context);
+
+/* {"run", "dialogue"}: what was said during a run that was recorded (tests/dialogues/README.md); -ENOENT. */
+void farm_dialogue(struct farm *farm, int64_t run, farm_answer *answer, void *context);
 
 /* Ports found on this host now: {"items":[{name, device, description, usb_vendor, usb_product, usb_serial,
  * station}]}, station being who uses it or null. Runs in the pool. */

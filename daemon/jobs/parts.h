@@ -141,7 +141,8 @@ struct station {
     struct port_traits traits;
     bool enabled, leaving; /* leaving: ends as soon as its unit is finished */
     bool start_pressed;
-    bool sleeping; /* in station_sleep(): a wake-up is welcome */
+    bool sleeping;               /* in station_sleep(): a wake-up is welcome */
+    bool record_next, recording; /* the next run's dialogue is asked for; `port` is a recording one */
     struct list identify_requests;
     uint32_t baud_proven;
     bool in_step;  /* a probe has just found a board */
@@ -184,6 +185,10 @@ enum outcome run_unit(struct station *station, struct job *job);
 void run_without_port(struct station *station, struct job *job, const struct error *error);
 /* A run of an earlier daemon that has no outcome: it is unknown, for ever. */
 json_t *run_unknown_fact(const json_t *run, const struct clock *clock);
+
+/* Puts a recorder between the session and the station's port, for the run that begins; and takes it away. */
+void recording_begin(struct station *station, struct session *session, const struct order *order);
+void recording_end(struct station *station, const struct report *report);
 
 /* --- the farm ---------------------------------------------------------------------------------------------
  */

@@ -72,11 +72,15 @@ void farm_failures(const struct farm *farm,
 static json_t *describe_chip(const struct chip *chip)
 {
     const struct chip_family *family = chip->family;
+    json_t *names = json_array();
 
-    return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:[s]}", "name", chip->name, "family", family->name,
-                     "document", family->document, "id", (json_int_t)family->id, "flash_base",
+    for (size_t i = 0; protocols[i]; i++)
+        if (protocols[i]->chips == family->kind)
+            (void)json_array_append_new(names, json_string(protocols[i]->name));
+    return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:o}", "name", chip->name, "family", family->name, "document",
+                     family->document, "id", (json_int_t)family->id, "flash_base",
                      (json_int_t)family->flash_base, "flash_size", (json_int_t)chip->flash_size, "protocols",
-                     protocols[0]->name);
+                     names);
 }
 
 json_t *farm_chips(void)
@@ -180,6 +184,10 @@ void farm_station_command(struct farm *farm, const char *name, enum station_comm
     switch (command) {
     case STATION_START:
         press_start(station, done, context);
+        break;
+    case STATION_RECORD:
+        station->record_next = true;
+        done(context, 0, &error);
         break;
     case STATION_ENABLE:
     case STATION_DISABLE:

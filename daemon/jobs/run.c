@@ -309,7 +309,10 @@ enum outcome run_unit(struct station *station, struct job *job)
 
     station->in_step = false;
     sums_prepare(job, station->protocol);
+    if (station->record_next)
+        recording_begin(station, &session, &job->order);
     (void)program_board(&session, &job->order, job_plan(job, station->protocol), &watcher, &report);
+    recording_end(station, &report);
     free(session.state);
     if (session.baud_proven)
         station->baud_proven = session.baud_proven;

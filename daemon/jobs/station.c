@@ -464,7 +464,7 @@ json_t *station_describe(const struct station *station)
         bytes_to_hex(station->board.uid, station->board.uid_size, uid);
     return json_pack(
         "{s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:b,s:o,s:o,s:o,s:I,s:o,s:o,s:s,s:b,s:I,s:b,s:O?,s:{s:I,s:I,s:I,s:"
-        "I},s:I}",
+        "I},s:I,s:b}",
         "name", settings->name, "state", state_words[station->state], "message", station->message, "port",
         settings->port, "protocol", settings->protocol, "baud", (json_int_t)settings->baud, "entry",
         settings->entry, "position", settings->position, "enabled", station->enabled, "job",
@@ -479,6 +479,6 @@ json_t *station_describe(const struct station *station)
         (json_int_t)station->counts.outcome[OUTCOME_PASS], "fail",
         (json_int_t)station->counts.outcome[OUTCOME_FAIL], "aborted",
         (json_int_t)station->counts.outcome[OUTCOME_ABORTED], "unknown",
-        (json_int_t)station->counts.outcome[OUTCOME_UNKNOWN], "proven_baud",
-        (json_int_t)station->baud_proven);
+        (json_int_t)station->counts.outcome[OUTCOME_UNKNOWN], "proven_baud", (json_int_t)station->baud_proven,
+        "recording", station->record_next || station->recording);
 }

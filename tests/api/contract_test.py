@@ -198,6 +198,8 @@ def test_refusals(contract):
         ("POST", "/v1/stations/{name}/identify", 404, "not-found", {"name": "Z9"}),
         ("POST", "/v1/stations/{name}/enable", 404, "not-found", {"name": "Z9"}),
         ("POST", "/v1/stations/{name}/disable", 404, "not-found", {"name": "Z9"}),
+        ("POST", "/v1/stations/{name}/record", 404, "not-found", {"name": "Z9"}),
+        ("GET", "/v1/runs/{id}/dialogue", 404, "not-found", {"id": "999999"}),
         ("GET", "/v1/jobs/{id}", 404, "not-found", {"id": "999999"}),
         ("GET", "/v1/jobs/{id}", 404, "not-found", {"id": "one"}),
         ("GET", "/v1/jobs/{id}/runs", 404, "not-found", {"id": "999999"}),
@@ -335,6 +337,7 @@ def test_job(contract, image):
     events = Events(contract.daemon, "?topics=run.,job.,progress")
     order = {"chip": "stm32f103xb", "image": image, "stations": ["A1", "A2", "A3"], "work_order": "MO=1,\"x\"",
              "trigger": "immediate"}
+    same(contract.ask("POST", "/v1/stations/{name}/record", 200, name="A2").json["recording"], True, "armed")
     key = {"Idempotency-Key": "order 1"}
     answer = contract.ask("POST", "/v1/jobs", 202, order, key)
     job = answer.json["id"]
@@ -396,6 +399,11 @@ def test_record(contract, image, job):
         items = contract.ask("GET", "/v1/runs", 200, query=query).json["items"]
         check(run["id"] in [r["id"] for r in items], f"runs{query}")
     same(contract.ask("GET", "/v1/runs", 200, query="?outcome=unknown").json["items"], [], "no unknown run")
+    recorded = [r["id"] for r in runs if r["station"] == "A2"][0]
+    text = contract.ask("GET", "/v1/runs/{id}/dialogue", 200, id=recorded).json["dialogue"]
+    check("# chip: stm32f103xb\n" in text and "# expect: pass" in text and "\n> 7F\n" in text, "what was said")
+    contract.ask("GET", "/v1/runs/{id}/dialogue", 404, id=[r["id"] for r in runs if r["station"] == "A1"][0])
+    same(contract.ask("GET", "/v1/stations/{name}", 200, name="A2").json["recording"], False, "one run only")
     seen, cursor = [], ""
     while cursor is not None:
         page = contract.ask("GET", "/v1/runs", 200, query="?limit=1" + cursor).json

@@ -115,6 +115,12 @@ void farm_station_identify(struct farm *farm, const char *name, farm_answer *ans
                 context);
 }
 
+void farm_dialogue(struct farm *farm, int64_t run, farm_answer *answer, void *context)
+{
+    answer_with(farm->fake, run == 1 ? json_pack("{s:i,s:s}", "run", 1, "dialogue", "> 7F\n") : NULL, answer,
+                context);
+}
+
 void farm_ports(struct farm *farm, farm_answer *answer, void *context)
 {
     answer_with(farm->fake, json_pack("{s:[{s:s}]}", "items", "name", "serial:/dev/ttyS0"), answer, context);

@@ -195,7 +195,7 @@ static void test_bad_files(void)
         {"@ dtr=1\n", "1: \"@ dtr=1\": expected modem lines like \"dtr=1 rts=0\""},
         {"b 2\n", "1: \"b 2\": expected \"b 1\" or \"b 0\""},
         {"x\n> 01\n", "2: \"> 01\": expected nothing after the port has vanished"},
-        {"? 01\n", "1: \"? 01\": expected a line that starts with one of # > < ! = @ b x"},
+        {"? 01\n", "1: \"? 01\": expected a line that starts with one of # > < ! = @ b o x"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
