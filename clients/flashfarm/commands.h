@@ -30,6 +30,8 @@ extern const struct command commands[];
 extern const size_t command_count;
 
 int command_program(struct server *server, const struct options *options, struct error *error);
+int command_submit(struct server *server, const struct options *options, struct error *error);
+int command_record(struct server *server, const struct options *options, struct error *error);
 int command_watch(struct server *server, const struct options *options, struct error *error);
 int command_stations(struct server *server, const struct options *options, struct error *error);
 int command_station(struct server *server, const struct options *options, struct error *error);

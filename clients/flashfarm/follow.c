@@ -87,16 +87,24 @@ static void show_progress(struct follow *follow, const json_t *progress)
     bars_changed(follow->bars, bar, other_phase);
 }
 
-static void change_job(struct follow *follow, const json_t *job)
+static struct followed *find_job(struct follow *follow, int64_t id)
 {
-    char before[sizeof follow->state];
+    for (size_t i = 0; i < follow->job_count; i++)
+        if (follow->jobs[i].id == id)
+            return &follow->jobs[i];
+    return NULL;
+}
 
-    memcpy(before, follow->state, sizeof before);
-    copy_member(follow->state, sizeof follow->state, job, "state");
-    copy_member(follow->reason, sizeof follow->reason, job, "reason");
-    if (strcmp(before, follow->state) != 0 && strcmp(follow->state, "running") != 0)
-        bars_say(follow->bars, "job %lld is %s%s%s", (long long)follow->job, follow->state,
-                 *follow->reason ? ": " : "", follow->reason);
+static void change_job(struct follow *follow, struct followed *followed, const json_t *job)
+{
+    char before[sizeof followed->state], reason[200];
+
+    memcpy(before, followed->state, sizeof before);
+    copy_member(followed->state, sizeof followed->state, job, "state");
+    copy_member(reason, sizeof reason, job, "reason");
+    if (strcmp(before, followed->state) != 0 && strcmp(followed->state, "running") != 0)
+        bars_say(follow->bars, "job %lld is %s%s%s", (long long)followed->id, followed->state,
+                 *reason ? ": " : "", reason);
 }
 
 static void on_event(void *context, const struct event *event)
@@ -105,16 +113,16 @@ static void on_event(void *context, const struct event *event)
     const json_t *body = event->data;
     struct bar *bar;
 
-    if (!follow->job)
-        return;
     if (strcmp(event->name, "run.ended") == 0) {
         bar = bar_of_run(follow, value_number(body, "id"));
         if (bar)
             end_run(follow, bar, body);
     } else if (strcmp(event->name, "job.state") == 0) {
-        if (value_number(body, "id") == follow->job)
-            change_job(follow, body);
-    } else if (value_number(body, "job") != follow->job) {
+        struct followed *followed = find_job(follow, value_number(body, "id"));
+
+        if (followed)
+            change_job(follow, followed, body);
+    } else if (!find_job(follow, value_number(body, "job"))) {
         return;
     } else if (strcmp(event->name, "run.started") == 0) {
         begin_run(follow, body);
@@ -151,15 +159,14 @@ void follow_close(struct follow *follow)
     follow->signals = -1;
 }
 
-/* What events could not tell: what happened before the stream was open or while it was broken. */
-static int catch_up(struct follow *follow, struct error *error)
+static int catch_up_with(struct follow *follow, struct followed *followed, struct error *error)
 {
     char path[64];
     json_t *job = NULL, *runs = NULL, *run;
     size_t index;
     int status;
 
-    (void)snprintf(path, sizeof path, "/v1/jobs/%lld/runs", (long long)follow->job);
+    (void)snprintf(path, sizeof path, "/v1/jobs/%lld/runs", (long long)followed->id);
     status = http_get_list(follow->server, path, 0, &runs, error);
     /* Lists are newest first; the newest run of a station is to win. */
     for (index = json_array_size(json_object_get(runs, "items")); index-- > 0;) {
@@ -173,31 +180,54 @@ static int catch_up(struct follow *follow, struct error *error)
             end_run(follow, bar, run);
     }
     json_decref(runs);
-    (void)snprintf(path, sizeof path, "/v1/jobs/%lld", (long long)follow->job);
+    (void)snprintf(path, sizeof path, "/v1/jobs/%lld", (long long)followed->id);
     if (status == 0)
         status = http_get(follow->server, path, &job, error);
     if (status == 0)
-        change_job(follow, job);
+        change_job(follow, followed, job);
     json_decref(job);
     return status;
+}
+
+/* What events could not tell: what happened before the stream was open or while it was broken. */
+static int catch_up(struct follow *follow, struct error *error)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < follow->job_count && status == 0; i++)
+        status = catch_up_with(follow, &follow->jobs[i], error);
+    return status;
+}
+
+static void cancel(struct follow *follow, const struct followed *followed)
+{
+    struct error refused = ERROR_NONE;
+    char path[64];
+
+    bars_say(follow->bars, "cancelling job %lld; once more to leave at once", (long long)followed->id);
+    (void)snprintf(path, sizeof path, "/v1/jobs/%lld/cancel", (long long)followed->id);
+    if (http_call(follow->server, &(struct request){.method = "POST", .path = path}, NULL, &refused))
+        bars_say(follow->bars, "%s", refused.text);
+}
+
+static bool has_ended(const struct followed *followed)
+{
+    return strcmp(followed->state, "done") == 0 || strcmp(followed->state, "cancelled") == 0;
 }
 
 static int pass_on_signal(struct follow *follow, struct error *error)
 {
     struct signalfd_siginfo info;
-    struct error refused = ERROR_NONE;
-    char path[64];
 
     if (read(follow->signals, &info, sizeof info) != (ssize_t)sizeof info)
         return 0;
     if (follow->cancelled)
         return error_set(error, -EINTR, "left job %lld to the daemon; see flashfarm job %lld",
-                         (long long)follow->job, (long long)follow->job);
+                         (long long)follow->jobs[0].id, (long long)follow->jobs[0].id);
     follow->cancelled = true;
-    bars_say(follow->bars, "cancelling job %lld; once more to leave at once", (long long)follow->job);
-    (void)snprintf(path, sizeof path, "/v1/jobs/%lld/cancel", (long long)follow->job);
-    if (http_call(follow->server, &(struct request){.method = "POST", .path = path}, NULL, &refused))
-        bars_say(follow->bars, "%s", refused.text);
+    for (size_t i = 0; i < follow->job_count; i++)
+        if (!has_ended(&follow->jobs[i]))
+            cancel(follow, &follow->jobs[i]);
     return 0;
 }
 
@@ -211,17 +241,25 @@ static bool any_running(const struct bars *bars)
 
 static bool is_over(const struct follow *follow)
 {
-    if (strcmp(follow->state, "held") == 0)
-        return !any_running(follow->bars);
-    return strcmp(follow->state, "done") == 0 || strcmp(follow->state, "cancelled") == 0;
+    bool running = any_running(follow->bars);
+
+    for (size_t i = 0; i < follow->job_count; i++)
+        if (!has_ended(&follow->jobs[i]) && (running || strcmp(follow->jobs[i].state, "held") != 0))
+            return false;
+    return true;
 }
 
-int follow_job(struct follow *follow, int64_t job, struct error *error)
+void follow_add(struct follow *follow, int64_t job)
+{
+    if (follow->job_count < FOLLOW_JOBS)
+        follow->jobs[follow->job_count++] = (struct followed){.id = job};
+    follow->seen_connections = 0; /* whatever came before the job's number was known is made up for */
+}
+
+int follow_jobs(struct follow *follow, struct error *error)
 {
     int status = 0;
 
-    follow->job = job;
-    follow->seen_connections = 0; /* whatever came before the job's number was known is made up for */
     while (status == 0 && !is_over(follow)) {
         if (follow->seen_connections != events_connections(follow->events)) {
             unsigned connections = events_connections(follow->events);

@@ -67,10 +67,11 @@ static const struct {
                              .value = "ADDRESS=HEX",
                              .takers = FOR_PROGRAM,
                              .help = "write option bytes after the check; may be repeated"},
-    [OPTION_PROTECT] = {.name = "protect",
-                        .value = "LEVEL",
-                        .takers = FOR_PROGRAM,
-                        .help = "none, read (no read-out; also rdp1) or write (pages of the image), as the last step"},
+    [OPTION_PROTECT] =
+        {.name = "protect",
+         .value = "LEVEL",
+         .takers = FOR_PROGRAM,
+         .help = "none, read (no read-out; also rdp1) or write (pages of the image), as the last step"},
     [OPTION_KEEP] = {.name = "keep",
                      .value = "ADDRESS+SIZE",
                      .takers = FOR_PROGRAM,
@@ -110,6 +111,10 @@ static const struct {
                        .value = "A,B",
                        .takers = FOR_WATCH,
                        .help = "only these kinds: run.ended,progress"},
+    [OPTION_OUTPUT] = {.name = "output",
+                       .value = "FILE",
+                       .takers = FOR_RECORD,
+                       .help = "where to (STATION-RUN.dialogue)"},
 };
 
 static void add_word(struct options *options, char *word)

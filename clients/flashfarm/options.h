@@ -40,6 +40,7 @@ enum option {
     OPTION_STATE,
     OPTION_LIMIT,
     OPTION_TOPICS,
+    OPTION_OUTPUT,
     OPTION_COUNT
 };
 
@@ -51,6 +52,7 @@ enum {
     FOR_JOBS = 1 << 3,
     FOR_LISTS = 1 << 4, /* every list that has pages */
     FOR_WATCH = 1 << 5,
+    FOR_RECORD = 1 << 6,
 };
 
 struct options {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `flashfarm program`: upload, submit, follow, tell. */
+/* `flashfarm program` and `flashfarm submit`: upload, submit, follow, tell. */
 #include "commands.h"
 
 #include "alloc.h"
@@ -19,10 +19,9 @@
 
 /* ---- the order ---- */
 
-static int upload(struct server *server, const struct options *options, const char *path, json_t *ids,
-                  struct error *error)
+/* `base` is where a raw binary goes; NULL: none is expected. */
+static int upload(struct server *server, const char *base, const char *path, json_t *ids, struct error *error)
 {
-    const char *base = options_value(options, OPTION_ADDRESS);
     const char *slash = strrchr(path, '/');
     char *name = http_escape(slash ? slash + 1 : path);
     char *target = format_text("/v1/images?name=%s%s%s", name, base ? "&address=" : "", base ? base : "");
@@ -56,7 +55,7 @@ static int upload_all(struct server *server, const struct options *options, json
 
     (void)json_object_set_new(order, "images", ids);
     for (size_t i = 1; i < options->word_count && status == 0; i++)
-        status = upload(server, options, options->words[i], ids, error);
+        status = upload(server, options_value(options, OPTION_ADDRESS), options->words[i], ids, error);
     return status;
 }
 
@@ -173,33 +172,6 @@ static int make_order(json_t *order, const struct options *options, struct error
     return status;
 }
 
-/* Without a quantity the order means one unit per station: every one that is named, or, for "all", every
- * one that is enabled now. */
-static int settle_quantity(struct server *server, json_t *order, struct error *error)
-{
-    const json_t *names = json_object_get(order, "stations");
-    json_t *body = NULL, *station;
-    int64_t count = (int64_t)json_array_size(names);
-    size_t index;
-    int status = 0;
-
-    if (json_object_get(order, "quantity"))
-        return 0;
-    if (json_is_string(names)) {
-        status = http_get(server, "/v1/stations", &body, error);
-        json_array_foreach (json_object_get(body, "items"), index, station) {
-            count += !json_is_false(json_object_get(station, "enabled"));
-        }
-        json_decref(body);
-    }
-    if (status == 0 && count == 0)
-        return error_set(error, -EPERM,
-                         "there is no station to program; the daemon's configuration names none");
-    if (status == 0)
-        (void)json_object_set_new(order, "quantity", json_integer(count));
-    return status;
-}
-
 /* An answer that is lost on the way must not order twice: the same key makes the daemon answer the same. */
 static int submit(struct server *server, const json_t *order, json_t **job, struct error *error)
 {
@@ -257,44 +229,81 @@ static int64_t count_passes(const json_t *runs)
     return passes;
 }
 
-static void print_verdict(const struct follow *follow, int64_t passes, int64_t asked)
+static void print_verdict(const struct followed *job, int64_t passes, int64_t asked)
 {
-    long long job = (long long)follow->job;
+    long long id = (long long)job->id;
 
-    (void)fprintf(stderr, "job %lld %s: %lld of %lld passed\n", job, follow->state, (long long)passes,
+    (void)fprintf(stderr, "job %lld %s: %lld of %lld passed\n", id, job->state, (long long)passes,
                   (long long)asked);
-    if (strcmp(follow->state, "held") == 0)
+    if (strcmp(job->state, "held") == 0)
         (void)fprintf(stderr,
                       "go on with: flashfarm job %lld resume; give it up with: flashfarm job %lld cancel\n",
-                      job, job);
+                      id, id);
 }
 
-static int tell(struct server *server, const struct options *options, const struct follow *follow,
-                int64_t asked, struct error *error)
+/* Puts the job with its runs at the end of `results`. */
+static int fetch_result(struct server *server, const struct followed *followed, json_t *results,
+                        struct error *error)
 {
     char path[64];
     json_t *runs = NULL, *job = NULL;
-    int64_t passes;
     int status;
 
-    (void)snprintf(path, sizeof path, "/v1/jobs/%lld/runs", (long long)follow->job);
+    (void)snprintf(path, sizeof path, "/v1/jobs/%lld/runs", (long long)followed->id);
     status = http_get_list(server, path, 0, &runs, error);
-    (void)snprintf(path, sizeof path, "/v1/jobs/%lld", (long long)follow->job);
+    (void)snprintf(path, sizeof path, "/v1/jobs/%lld", (long long)followed->id);
     if (status == 0)
         status = http_get(server, path, &job, error);
     if (status == 0) {
-        passes = count_passes(runs);
         (void)json_object_set(runs, "job", job);
-        if (options_value(options, OPTION_JSON))
-            value_print_json(stdout, runs);
-        else
-            print_results(runs);
-        print_verdict(follow, passes, asked);
-        status = passes >= asked ? EXIT_OK : EXIT_FAILED_UNITS;
+        (void)json_array_append(results, runs);
     }
     json_decref(job);
     json_decref(runs);
     return status;
+}
+
+/* One job is printed as ever; several as a list. */
+static void print_all(const struct options *options, const json_t *results)
+{
+    const json_t *result;
+    size_t index;
+
+    if (options_value(options, OPTION_JSON)) {
+        value_print_json(stdout, json_array_size(results) == 1 ? json_array_get(results, 0) : results);
+        return;
+    }
+    json_array_foreach (results, index, result) {
+        if (json_array_size(results) > 1)
+            (void)printf("%sjob %lld: %s\n", index ? "\n" : "",
+                         (long long)value_number(json_object_get(result, "job"), "id"),
+                         value_text(json_object_get(result, "job"), "chip"));
+        print_results(result);
+    }
+    (void)fflush(stdout);
+}
+
+static int tell(struct server *server, const struct options *options, const struct follow *follow,
+                struct error *error)
+{
+    json_t *results = json_array();
+    int status = 0, code = EXIT_OK;
+
+    for (size_t i = 0; i < follow->job_count && status == 0; i++)
+        status = fetch_result(server, &follow->jobs[i], results, error);
+    if (status == 0)
+        print_all(options, results);
+    for (size_t i = 0; i < follow->job_count && status == 0; i++) {
+        const json_t *result = json_array_get(results, i);
+        int64_t passes = count_passes(result);
+        int64_t asked = value_number(json_object_get(result, "job"), "quantity");
+
+        print_verdict(&follow->jobs[i], passes, asked);
+        if (passes < asked)
+            code = EXIT_FAILED_UNITS;
+    }
+    json_decref(results);
+    return status == 0 ? code : status;
 }
 
 /* ---- the command ---- */
@@ -312,38 +321,58 @@ static void make_bars(struct bars *bars, const json_t *job)
     }
 }
 
-static int submit_and_follow(struct server *server, const struct options *options, const json_t *order,
+static int submit_one(struct server *server, struct follow *follow, const json_t *order, struct error *error)
+{
+    json_t *job = NULL;
+    int status = submit(server, order, &job, error);
+
+    if (status == 0) {
+        follow_add(follow, value_number(job, "id"));
+        make_bars(follow->bars, job);
+    }
+    json_decref(job);
+    return status;
+}
+
+/* Jobs that were submitted before one was refused are at work already: they are followed to their end. */
+static int submit_and_follow(struct server *server, const struct options *options, const json_t *orders,
                              struct error *error)
 {
+    struct error refused = ERROR_NONE;
+    size_t count = json_array_size(orders);
     struct bars bars;
     struct follow follow;
-    json_t *job = NULL;
-    int status;
+    int status, refusal = 0;
 
     bars_open(&bars, options_value(options, OPTION_QUIET) ? NULL : stderr);
     status = follow_open(&follow, server, &bars, error);
-    if (status == 0)
-        status = submit(server, order, &job, error);
-    if (status == 0) {
-        (void)snprintf(bars.title, sizeof bars.title, "job %lld", (long long)value_number(job, "id"));
-        make_bars(&bars, job);
-        status = follow_job(&follow, value_number(job, "id"), error);
+    for (size_t i = 0; i < count && status == 0 && refusal == 0; i++) {
+        refusal = submit_one(server, &follow, json_array_get(orders, i), &refused);
+        if (refusal < 0 && count > 1)
+            (void)error_prefix(&refused, "job %zu of the file", i + 1);
+    }
+    if (status == 0 && follow.job_count > 0) {
+        (void)snprintf(bars.title, sizeof bars.title, "job %lld", (long long)follow.jobs[0].id);
+        status = follow_jobs(&follow, error);
     }
     bars_close(&bars);
-    if (status == 0)
-        status = tell(server, options, &follow, value_number(order, "quantity"), error);
+    if (status == 0 && follow.job_count > 0)
+        status = tell(server, options, &follow, error);
     else if (status == -EINTR) {
         (void)fprintf(stderr, "flashfarm: %s\n", error->text);
         status = EXIT_FAILED_UNITS;
     }
     follow_close(&follow);
-    json_decref(job);
+    if (status >= 0 && refusal < 0) {
+        *error = refused;
+        status = refusal;
+    }
     return status;
 }
 
 int command_program(struct server *server, const struct options *options, struct error *error)
 {
-    json_t *order = json_object();
+    json_t *order = json_object(), *orders = json_pack("[o]", order);
     int status = 0;
 
     if (!options_value(options, OPTION_CHIP))
@@ -351,11 +380,97 @@ int command_program(struct server *server, const struct options *options, struct
     if (status == 0)
         status = make_order(order, options, error);
     if (status == 0)
-        status = settle_quantity(server, order, error);
-    if (status == 0)
         status = upload_all(server, options, order, error);
     if (status == 0)
-        status = submit_and_follow(server, options, order, error);
-    json_decref(order);
+        status = submit_and_follow(server, options, orders, error);
+    json_decref(orders);
+    return status;
+}
+
+/* ---- job files ---- */
+
+static bool is_image_id(const char *text)
+{
+    return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+}
+
+/* The path of a file that a job file names: beside it, unless it is absolute. */
+static char *beside(const char *job_file, const char *name)
+{
+    const char *slash = strrchr(job_file, '/');
+
+    return *name == '/' || !slash ? copy_text(name)
+                                  : format_text("%.*s%s", (int)(slash + 1 - job_file), job_file, name);
+}
+
+/* Files that the order names become images of the daemon; ids stay. */
+static int upload_images(struct server *server, const char *job_file, json_t *order, struct error *error)
+{
+    json_t *ids = json_array(), *names = json_object_get(order, "images"), *name;
+    const char *address = json_string_value(json_object_get(order, "address"));
+    json_t *all = names ? json_incref(names) : json_pack("[O*]", json_object_get(order, "image"));
+    size_t index;
+    int status = 0;
+
+    json_array_foreach (all, index, name) {
+        const char *text = json_string_value(name);
+        char *path;
+
+        if (status < 0 || !text || is_image_id(text)) {
+            (void)json_array_append(ids, name);
+            continue;
+        }
+        path = beside(job_file, text);
+        status = upload(server, address, path, ids, error);
+        free(path);
+    }
+    (void)json_object_del(order, "address");
+    (void)json_object_del(order, "image");
+    (void)json_object_set_new(order, "images", ids);
+    json_decref(all);
+    return status;
+}
+
+/* A list of orders, or one; each as POST /v1/jobs takes it, with files in place of images. */
+static json_t *read_job_file(const char *path, struct error *error)
+{
+    json_error_t why;
+    json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, &why), *orders, *order;
+    size_t index;
+
+    if (!file) {
+        (void)error_set(error, -EINVAL, "%s:%d: %s", path, why.line, why.text);
+        return NULL;
+    }
+    orders = json_is_array(file) ? file : json_pack("[o]", file);
+    json_array_foreach (orders, index, order) {
+        if (!json_is_object(order))
+            (void)error_set(error, -EINVAL, "%s: job %zu is no object; expected {\"chip\": …, \"image\": …}",
+                            path, index + 1);
+    }
+    if (json_array_size(orders) == 0 || json_array_size(orders) > FOLLOW_JOBS)
+        (void)error_set(error, -EINVAL, "%s has %zu jobs; expected 1 to %d", path, json_array_size(orders),
+                        FOLLOW_JOBS);
+    if (error->code) {
+        json_decref(orders);
+        return NULL;
+    }
+    return orders;
+}
+
+int command_submit(struct server *server, const struct options *options, struct error *error)
+{
+    const char *path = options->words[1];
+    json_t *orders = read_job_file(path, error), *order;
+    size_t index;
+    int status = orders ? 0 : error->code;
+
+    json_array_foreach (orders, index, order) {
+        if (status == 0)
+            status = upload_images(server, path, order, error);
+    }
+    if (status == 0)
+        status = submit_and_follow(server, options, orders, error);
+    json_decref(orders);
     return status;
 }

@@ -69,7 +69,8 @@ class Farm:
             names = body["stations"]
             if names == "all":
                 names = [name for name in self.stations if name not in self.disabled]
-            self.jobs[number] = {"id": number, "state": "running", "reason": None, **body, "stations": names}
+            self.jobs[number] = {"id": number, "state": "running", "reason": None, "quantity": len(names), **body,
+                                 "stations": names}
             if key:
                 self.keys[key] = number
         self.fact("job.submitted", self.jobs[number])
@@ -335,7 +336,7 @@ class Program(Case):
         for line in ("A2: erase", "A2: write", "A2: verify", "A2: pass  "):
             self.assertIn(line, done.stderr)
         image = hashlib.sha256(b":00000001FF\n").hexdigest()
-        self.assertEqual(self.order(), {"chip": "stm32f103xb", "images": [image], "stations": "all", "quantity": 3,
+        self.assertEqual(self.order(), {"chip": "stm32f103xb", "images": [image], "stations": "all",
                                         "trigger": "immediate", "work_order": "WO 1"})
         self.assertEqual(self.farm.images[image]["name"], "fw one.hex")
         self.assertNotIn("\033", done.stderr)
@@ -367,9 +368,29 @@ class Program(Case):
         done = self.run_cli("program", self.firmware, "--chip", "c", "--json", "--quiet", code=1)
         body = json.loads(done.stdout)
         self.assertEqual([run["outcome"] for run in body["items"]], ["fail", "pass"])
-        self.assertEqual(self.order()["quantity"], 2)  # what is disabled is not meant
+        self.assertNotIn("quantity", self.order())  # the daemon knows what "all" is
         self.assertEqual(body["job"]["state"], "done")
         self.assertIsNone(body["next"])
+
+    def test_job_file(self):
+        """Two jobs at once, images beside the file; a refused third is told, the others are followed."""
+        folder = os.path.dirname(self.firmware)
+        path = os.path.join(folder, "jobs.json")
+        name = os.path.basename(self.firmware)
+        with open(path, "w") as file:
+            json.dump([{"chip": "c", "image": name, "stations": ["A1"], "trigger": "immediate"},
+                       {"chip": "d", "images": [name, "ab" * 32], "stations": ["A2", "A10"]}], file)
+        done = self.run_cli("submit", path)
+        self.assertIn("job 1 done: 1 of 1 passed", done.stderr)
+        self.assertIn("job 2 done: 2 of 2 passed", done.stderr)
+        self.assertEqual(self.order()["images"][1], "ab" * 32)
+        self.assertRegex(self.order()["images"][0], "^[0-9a-f]{64}$")
+        with open(path, "w") as file:
+            json.dump({"chip": "c", "image": "missing.hex"}, file)
+        self.assertIn("missing.hex", self.run_cli("submit", path, code=2).stderr)
+        with open(path, "w") as file:
+            file.write("[3]")
+        self.assertIn("job 1 is no object", self.run_cli("submit", path, code=2).stderr)
 
     def test_held(self):
         self.farm.failing["A1"] = ("no-contact", "silent")
