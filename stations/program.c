@@ -290,8 +290,11 @@ static int write_option_bytes(struct programming *work)
         int status = session->protocol->write_options(session, option->address, option->bytes, option->size,
                                                       work->error);
 
-        if (status == 0)
-            status = programming_read(work, option->address, found, option->size);
+        if (status < 0)
+            return programming_failed(work, FAILURE_OPTION_BYTES);
+        if (!session->protocol->read) /* then the protocol has checked them by its own means */
+            continue;
+        status = programming_read(work, option->address, found, option->size);
         if (status == 0 && memcmp(found, option->bytes, option->size) != 0)
             status = error_set(work->error, FAILURE_CODE(FAILURE_OPTION_BYTES),
                                "option bytes at 0x%08x read back different", option->address);
