@@ -34,6 +34,21 @@ struct chip_avr {
     uint32_t eeprom_us;   /* datasheet's time to erase and write one byte, or one page where it has pages */
 };
 
+/* What an LPC's ISP loader wants, or counts, only for LPC. */
+struct chip_lpc {
+    bool raw_data;           /* memory is sent as it is, not uuencoded; there is a checksum command */
+    uint8_t checksum_vector; /* the word that makes the first eight sum up to 0: 5 ARM7, 7 Cortex-M */
+};
+
+/* Where an ESP keeps what is read from it, or counts, only for ESP. */
+struct chip_esp {
+    uint32_t bootloader_at; /* offset in flash of the first image that the ROM loads */
+    uint16_t image_chip;    /* what the image's extended header names; 0xFFFF: its images name none */
+    uint32_t mac_address;   /* of the two efuse words that hold the MAC */
+    uint32_t spi_base;      /* of the flash controller's registers; and from there to … */
+    uint8_t spi_usr, spi_usr1, spi_usr2, spi_miso_length, spi_w0;
+};
+
 /* What one device id stands for: chips of one die, which differ in package and in how much flash is sold. */
 struct chip_family {
     const char *name;     /* as the vendor's document heads its table: "STM32F10x medium-density" */
@@ -58,6 +73,8 @@ struct chip_family {
     struct chip_span eeprom;        /* data memory that is written without an erase of its own; AVR: at
                                        0x810000 as avr-gcc puts it. size 0: none, or not through the loader */
     const struct chip_avr *avr;     /* NULL unless kind is CHIP_AVR */
+    const struct chip_lpc *lpc;     /* NULL unless kind is CHIP_LPC */
+    const struct chip_esp *esp;     /* NULL unless kind is CHIP_ESP */
     struct chip_span system_memory; /* the ROM loader itself: proof reads are made here */
     uint32_t uid_address;           /* 96 bits; 0: none, or not readable through the loader */
     uint32_t uid_third_offset;   /* from uid_address to the UID's third word, where that does not follow the

@@ -4,7 +4,10 @@
 #include "port.h"
 
 #include "fiber.h"
+#include "port_rfc2217.h"
+#include "port_rs485.h"
 #include "port_serial.h"
+#include "port_tcp.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +21,10 @@ struct scheme {
 };
 
 static const struct scheme schemes[] = {
+    {.name = "rs485", .check = port_rs485_check, .open = port_rs485_open},
     {.name = "serial", .check = port_serial_check, .open = port_serial_open},
+    {.name = "rfc2217", .check = port_rfc2217_check, .open = port_rfc2217_open},
+    {.name = "tcp", .check = port_tcp_check, .open = port_tcp_open},
 };
 
 /* The scheme of `name`, and where the rest starts; NULL and a sentence when there is none. */
@@ -33,7 +39,10 @@ static const struct scheme *find_scheme(const char *name, const char **rest, str
             return &schemes[i];
         }
     }
-    (void)error_set(error, -EINVAL, "\"%s\" is no port name: expected serial:/dev/…", name);
+    (void)error_set(error, -EINVAL,
+                    "\"%s\" is no port name: "
+                    "expected serial:/dev/…, rfc2217:HOST:PORT, tcp:HOST:PORT or rs485:…#ADDRESS",
+                    name);
     return NULL;
 }
 

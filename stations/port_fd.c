@@ -9,9 +9,12 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+#define DISCARD_ROUNDS 64 /* 256 KiB: more than a socket's receive buffer has by default */
 
 /* Lives until libuv has let go of the handle, which is after the port itself was freed. */
 struct port_watch {
@@ -28,12 +31,14 @@ static struct port_fd *of(struct port *port)
 static bool means_gone(int errno_value)
 {
     return errno_value == EIO || errno_value == ENODEV || errno_value == ENXIO || errno_value == EPIPE ||
-           errno_value == ECONNRESET;
+           errno_value == ECONNRESET || errno_value == ETIMEDOUT || errno_value == EHOSTUNREACH ||
+           errno_value == ENETUNREACH;
 }
 
 static int say_gone(const struct port_fd *p, struct error *error)
 {
-    return error_set(error, -ENODEV, "%s is gone (unplugged or hung up)", p->port.traits.path);
+    return error_set(error, -ENODEV, "%s is gone (%s)", p->port.traits.path,
+                     p->socket ? "the connection has ended" : "unplugged or hung up");
 }
 
 int port_fd_failed(const struct port_fd *p, int errno_value, const char *what, struct error *error)
@@ -55,9 +60,9 @@ static bool fill(struct port_fd *p)
 
     if (room == 0 || p->gone)
         return false;
-    got = readv(p->fd, parts, room > straight ? 2 : 1);
+    got = readv(p->fd, parts, room > straight && !p->filter ? 2 : 1);
     if (got > 0)
-        p->held += (size_t)got;
+        p->held += p->filter ? p->filter(p, p->buffer + end, (size_t)got) : (size_t)got;
     else if (got == 0 || (errno != EAGAIN && errno != EINTR))
         p->gone = true; /* an empty non-blocking read is EAGAIN (VMIN is 1): 0 is a hang-up */
     return got > 0;
@@ -78,10 +83,13 @@ static size_t take(struct port_fd *p, uint8_t *bytes, size_t size)
 static void on_ready(uv_poll_t *poll, int status, int events);
 
 /* Polls for what is needed now. A full buffer takes no more, but a hang-up is still wanted: UV_DISCONNECT
- * alone leaves the two conditions that epoll always reports. */
+ * alone leaves the two conditions that epoll always reports. Not so on a socket, where it is also reported
+ * while there is more to read, again and again. */
 static void adjust_watch(struct port_fd *p)
 {
-    int events = (p->held < PORT_FD_BUFFER ? UV_READABLE : UV_DISCONNECT) | (p->want_room ? UV_WRITABLE : 0);
+    int events = p->held < PORT_FD_BUFFER ? UV_READABLE : p->socket ? 0 : UV_DISCONNECT;
+
+    events |= p->want_room ? UV_WRITABLE : 0;
 
     if (!p->watch)
         return;
@@ -101,7 +109,7 @@ static void tell(struct port_fd *p, bool room)
 {
     bool waited_for = p->waiter && fiber_waiting(p->waiter);
 
-    if (waited_for && (p->gone || p->held >= p->want || (room && p->want_room)))
+    if (waited_for && (p->gone || p->wake || p->held >= p->want || (room && p->want_room)))
         fiber_resume(p->waiter, 0);
     else if (p->gone && p->port.lost)
         p->port.lost(p->port.lost_context);
@@ -111,6 +119,7 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 {
     struct port_fd *p = ((struct port_watch *)poll->data)->port;
 
+    p->wake = false; /* a reader is not woken for what came before */
     if (status < 0)
         p->gone = true; /* libuv reports a hang-up as UV_EBADF */
     else if (events & (UV_READABLE | UV_DISCONNECT))
@@ -226,23 +235,27 @@ static int wait_for_room(struct port_fd *p, int64_t deadline_us, struct error *e
     return 0;
 }
 
-int port_fd_write(struct port *port, const uint8_t *bytes, size_t size, int64_t deadline_us,
-                  struct error *error)
+/* A socket whose other end is gone must not end the process by a signal. */
+static ssize_t put(const struct port_fd *p, const uint8_t *bytes, size_t size)
 {
-    struct port_fd *p = of(port);
+    return p->socket ? send(p->fd, bytes, size, MSG_NOSIGNAL) : write(p->fd, bytes, size);
+}
 
-    while (size > 0) {
-        ssize_t taken = p->gone ? 0 : write(p->fd, bytes, size);
+int port_fd_push(struct port_fd *p, const uint8_t *bytes, size_t size, size_t *taken, int64_t deadline_us,
+                 struct error *error)
+{
+    *taken = 0;
+    while (*taken < size) {
+        ssize_t count = p->gone ? 0 : put(p, bytes + *taken, size - *taken);
 
-        if (taken > 0) {
-            bytes += taken;
-            size -= (size_t)taken;
-        } else if (taken < 0 && errno == EAGAIN) {
+        if (count > 0) {
+            *taken += (size_t)count;
+        } else if (count < 0 && errno == EAGAIN) {
             int status = wait_for_room(p, deadline_us, error);
 
             if (status < 0)
                 return status;
-        } else if (taken == 0 || means_gone(errno)) {
+        } else if (count == 0 || means_gone(errno)) {
             p->gone = true;
             adjust_watch(p);
             return say_gone(p, error);
@@ -253,8 +266,45 @@ int port_fd_write(struct port *port, const uint8_t *bytes, size_t size, int64_t 
     return 0;
 }
 
+int port_fd_write(struct port *port, const uint8_t *bytes, size_t size, int64_t deadline_us,
+                  struct error *error)
+{
+    size_t taken;
+
+    return port_fd_push(of(port), bytes, size, &taken, deadline_us, error);
+}
+
+int port_fd_await(struct port_fd *p, int64_t deadline_us, struct error *error)
+{
+    int status = 0;
+
+    p->wake = false;
+    while (!p->wake && !p->gone && status == 0) {
+        bool moved;
+
+        if (p->held == PORT_FD_BUFFER)
+            p->held = 0;
+        moved = !fiber_current(p->port.fibers) && fill(p);
+        if (!moved && !p->gone)
+            status = wait_for(p, PORT_FD_BUFFER, false, deadline_us);
+        else if (port_now_us(&p->port) >= deadline_us)
+            status = -ETIMEDOUT; /* a stream without end, and no answer in it */
+    }
+    if (status == -ETIMEDOUT)
+        (void)fill(p);
+    adjust_watch(p);
+    if (status == -ECANCELED)
+        return error_set(error, status, "cancelled");
+    if (p->wake)
+        return 0;
+    return p->gone ? say_gone(p, error) : error_set(error, status, "%s does not answer", p->port.traits.path);
+}
+
+/* What the kernel still holds of a serial port is the kind's to drop; of a socket it is dropped here. */
 void port_fd_discard(struct port_fd *p)
 {
     p->held = 0;
+    for (int i = 0; p->socket && i < DISCARD_ROUNDS && fill(p); i++)
+        p->held = 0;
     adjust_watch(p);
 }

@@ -36,11 +36,24 @@
     ((int)ASYNC_LOW_LATENCY) /* the kernel's header has the flag unsigned, the field signed                  \
                               */
 
+/* What a USB frame or two add to the time on the wire. */
+#define DRAIN_SLACK_US 2000
+
+/* How long the port stays closed when it is reopened: long enough for the capacitor at a board's reset pin
+ * (100 nF at 10 kΩ: 1 ms) and for a simulated board to see it. Also the interval of looking for a device that
+ * comes and goes, and how long one may take to go. */
+#define REOPEN_PAUSE_US 50000
+#define VANISH_US       2000000
+
 struct port_serial {
     struct port_fd fd;      /* first */
+    char *name;             /* as it was configured; traits.path is what that means now */
+    bool tty;               /* a real one, not a pty */
+    bool held;              /* … that nobody else holds: what we change in it is ours to change back */
     struct sp_port *handle; /* libserialport's own, with a descriptor of its own; NULL on a pty */
     bool clear_low_latency; /* we set ASYNC_LOW_LATENCY */
     int latency_timer_ms;   /* what the latency timer was before we changed it; -1: we did not */
+    int64_t line_free_us;   /* when the last byte written will have left, on an undisturbed line */
 };
 
 static struct port_serial *of(struct port *port)
@@ -233,31 +246,79 @@ static void shorten_latency_timer(struct port_serial *s)
     s->fd.port.traits.latency_timer_ms = read_latency_timer(s);
 }
 
-/* --- open and close ----------------------------------------------------------------------- */
+/* --- writing and draining ------------------------------------------------------------------ */
 
-static void pty_close(struct port *port)
+static int serial_write(struct port *port, const uint8_t *bytes, size_t size, int64_t deadline_us,
+                        struct error *error)
 {
-    port_fd_stop(&of(port)->fd);
-    if (of(port)->fd.fd >= 0)
-        (void)close(of(port)->fd.fd);
-    free(port);
+    struct port_serial *s = of(port);
+    int64_t start_us = port_now_us(port);
+    int status = port_fd_write(port, bytes, size, deadline_us, error);
+
+    if (start_us < s->line_free_us)
+        start_us = s->line_free_us;
+    s->line_free_us = start_us + port_line_wire_ns(&port->line, size) / 1000;
+    return status;
 }
 
-static void tty_close(struct port *port)
+/* tcdrain(3) blocks, for half a minute when a line is held, and TIOCOUTQ, which does not, counts only what
+ * the driver has: bytes in a UART's FIFO or in a USB converter's memory are no longer among them. So the
+ * driver is asked until it has none, and then the clock, which knows when the last of them is out. */
+static int serial_drain(struct port *port, int64_t deadline_us, struct error *error)
 {
     struct port_serial *s = of(port);
 
-    if (s->latency_timer_ms >= 0)
-        (void)write_latency_timer(s, s->latency_timer_ms);
-    restore_low_latency(s);
-    /* close(2) would wait up to 30 s for bytes that nobody will ever answer to. */
-    (void)ioctl(s->fd.fd, TCFLSH, TCIOFLUSH);
-    (void)ioctl(s->fd.fd, TIOCNXCL);
+    for (;;) {
+        int64_t now_us = port_now_us(port), rest_us = s->line_free_us + DRAIN_SLACK_US - now_us;
+        int queued = 0;
+
+        (void)ioctl(s->fd.fd, TIOCOUTQ, &queued);
+        if (queued <= 0 && rest_us <= 0)
+            return 0;
+        if (now_us >= deadline_us)
+            return error_set(error, -ETIMEDOUT, "%s: %d bytes are still not sent", port->traits.path, queued);
+        if (rest_us <= 0)
+            rest_us = DRAIN_SLACK_US + port_line_wire_ns(&port->line, (size_t)queued) / 1000;
+        if (rest_us > deadline_us - now_us)
+            rest_us = deadline_us - now_us;
+        if (port_sleep(port, rest_us) == -ECANCELED)
+            return error_set(error, -ECANCELED, "cancelled");
+    }
+}
+
+/* --- open and close ----------------------------------------------------------------------- */
+
+static int serial_reopen(struct port *port, uint32_t touch_baud, int64_t deadline_us, struct error *error);
+
+/* Lets go of the device; the port itself stays. */
+static void release(struct port_serial *s)
+{
+    port_fd_stop(&s->fd);
+    if (s->held) {
+        if (s->latency_timer_ms >= 0)
+            (void)write_latency_timer(s, s->latency_timer_ms);
+        restore_low_latency(s);
+        /* close(2) would wait up to 30 s for bytes that nobody will ever answer to. */
+        (void)ioctl(s->fd.fd, TCFLSH, TCIOFLUSH);
+        (void)ioctl(s->fd.fd, TIOCNXCL);
+    }
     if (s->handle) {
         (void)sp_close(s->handle);
         sp_free_port(s->handle);
     }
-    pty_close(port);
+    if (s->fd.fd >= 0)
+        (void)close(s->fd.fd);
+    s->handle = NULL;
+    s->fd.fd = -1;
+    s->latency_timer_ms = -1;
+    s->clear_low_latency = s->held = false;
+}
+
+static void serial_close(struct port *port)
+{
+    release(of(port));
+    free(of(port)->name);
+    free(port);
 }
 
 static const struct port_kind tty_kind = {.scheme = "serial",
@@ -265,17 +326,21 @@ static const struct port_kind tty_kind = {.scheme = "serial",
                                           .set_modem = tty_set_modem,
                                           .set_break = tty_set_break,
                                           .read = port_fd_read,
-                                          .write = port_fd_write,
+                                          .write = serial_write,
+                                          .drain = serial_drain,
+                                          .reopen = serial_reopen,
                                           .discard = serial_discard,
-                                          .close = tty_close};
+                                          .close = serial_close};
 
 /* A break on a pty succeeds, but the other end never sees it: better to say that there is none. */
 static const struct port_kind pty_kind = {.scheme = "serial",
                                           .set_line = pty_set_line,
                                           .read = port_fd_read,
-                                          .write = port_fd_write,
+                                          .write = serial_write,
+                                          .drain = serial_drain,
+                                          .reopen = serial_reopen,
                                           .discard = serial_discard,
-                                          .close = pty_close};
+                                          .close = serial_close};
 
 static int say_busy(const struct port_serial *s, struct error *error)
 {
@@ -329,7 +394,7 @@ static int open_tty(struct port_serial *s, struct error *error)
 
     if (ioctl(s->fd.fd, TIOCGEXCL, &exclusive) == 0 && exclusive)
         return say_busy(s, error);
-    s->fd.port.kind = &tty_kind;
+    s->held = true;
     status = open_handle(s, error);
     if (status < 0)
         return status;
@@ -340,16 +405,16 @@ static int open_tty(struct port_serial *s, struct error *error)
     return 0;
 }
 
-/* The device behind `name`, and whether it is a pty. */
-static int find_device(struct port_serial *s, const char *name, bool *pty, struct error *error)
+/* The device behind the name, and whether it is a pty. */
+static int find_device(struct port_serial *s, struct error *error)
 {
-    char *path = realpath(name, NULL);
+    char *path = realpath(s->name, NULL);
     struct stat found;
     int status = 0;
 
     if (!path)
-        return errno == ENOENT ? error_set(error, -ENOENT, "%s is not there (unplugged?)", name)
-                               : error_set_errno(error, errno, "%s", name);
+        return errno == ENOENT ? error_set(error, -ENOENT, "%s is not there (unplugged?)", s->name)
+                               : error_set_errno(error, errno, "%s", s->name);
     if (strlen(path) >= sizeof s->fd.port.traits.path)
         status = error_set(error, -ENAMETOOLONG, "%s: the path is too long", path);
     else if (stat(path, &found) < 0)
@@ -357,10 +422,30 @@ static int find_device(struct port_serial *s, const char *name, bool *pty, struc
     else if (!S_ISCHR(found.st_mode))
         status = error_set(error, -ENOTTY, "%s is no serial port", path);
     else
-        *pty = major(found.st_rdev) >= PTY_MAJOR_FIRST && major(found.st_rdev) <= PTY_MAJOR_LAST;
+        s->tty = major(found.st_rdev) < PTY_MAJOR_FIRST || major(found.st_rdev) > PTY_MAJOR_LAST;
     (void)snprintf(s->fd.port.traits.path, sizeof s->fd.port.traits.path, "%.255s", path);
     free(path);
     return status;
+}
+
+static int open_device(struct port_serial *s, const struct port_line *line, struct error *error)
+{
+    struct port *port = &s->fd.port;
+
+    port->traits.latency_timer_ms = -1;
+    port->traits.modem_lines = port->traits.low_latency = false;
+    if (find_device(s, error) < 0 || open_locked(s, error) < 0 || (s->tty && open_tty(s, error) < 0)) {
+        release(s);
+        return error->code;
+    }
+    port->kind = s->tty ? &tty_kind : &pty_kind;
+    s->fd.gone = false;
+    if (port_set_line(port, line, error) < 0 || port_fd_start(&s->fd, error) < 0) {
+        release(s);
+        return error->code;
+    }
+    port_discard(port); /* what a former user was sent is no answer to us */
+    return 0;
 }
 
 int port_serial_open(struct port **port, const char *rest, struct fibers *fibers, const struct clock *clock,
@@ -368,21 +453,131 @@ int port_serial_open(struct port **port, const char *rest, struct fibers *fibers
 {
     const struct port_line line = {.baud = 115200, .parity = PARITY_NONE, .stop_bits = 1};
     struct port_serial *s = allocate(1, sizeof *s);
-    bool pty = false;
 
+    s->name = copy_text(rest);
     s->fd.fd = -1;
-    s->fd.port.kind = &pty_kind;
     s->fd.port.clock = clock;
     s->fd.port.fibers = fibers;
-    s->fd.port.traits.latency_timer_ms = -1;
     s->latency_timer_ms = -1;
-    if (find_device(s, rest, &pty, error) < 0 || open_locked(s, error) < 0 ||
-        (!pty && open_tty(s, error) < 0) || port_set_line(&s->fd.port, &line, error) < 0 ||
-        port_fd_start(&s->fd, error) < 0) {
-        port_close(&s->fd.port);
+    if (open_device(s, &line, error) < 0) {
+        serial_close(&s->fd.port);
         return error->code;
     }
-    port_discard(&s->fd.port); /* what a former user was sent is no answer to us */
     *port = &s->fd.port;
     return 0;
+}
+
+/* --- reopening ----------------------------------------------------------------------------- */
+
+/* While it is closed, and when it did not come back: everything says that the port is gone, except another
+ * attempt to reopen it. */
+static int gone_set_line(struct port *port, const struct port_line *line, struct error *error)
+{
+    (void)line;
+    return port_fd_failed(&of(port)->fd, ENODEV, "line settings", error);
+}
+
+static int gone_set_modem(struct port *port, bool dtr, bool rts, struct error *error)
+{
+    (void)dtr, (void)rts;
+    return port_fd_failed(&of(port)->fd, ENODEV, "modem lines", error);
+}
+
+static int gone_set_break(struct port *port, bool on, struct error *error)
+{
+    (void)on;
+    return port_fd_failed(&of(port)->fd, ENODEV, "break", error);
+}
+
+static const struct port_kind gone_kind = {.scheme = "serial",
+                                           .set_line = gone_set_line,
+                                           .set_modem = gone_set_modem,
+                                           .set_break = gone_set_break,
+                                           .read = port_fd_read,
+                                           .write = port_fd_write,
+                                           .reopen = serial_reopen,
+                                           .discard = serial_discard,
+                                           .close = serial_close};
+
+static void close_for_now(struct port_serial *s)
+{
+    release(s);
+    s->fd.port.kind = &gone_kind;
+    s->fd.gone = true;
+    s->line_free_us = 0;
+    port_fd_discard(&s->fd);
+}
+
+/* The same device as before, or another that has taken its name? */
+static bool still_there(const struct port_serial *s, const struct stat *before)
+{
+    struct stat now;
+
+    return stat(s->name, &now) == 0 && now.st_rdev == before->st_rdev && now.st_dev == before->st_dev &&
+           now.st_ino == before->st_ino;
+}
+
+/* One that does not go may have jumped all the same: a loader can come up under the application's name. */
+static int await_vanished(struct port_serial *s, const struct stat *before, int64_t deadline_us)
+{
+    int64_t until_us = port_now_us(&s->fd.port) + VANISH_US;
+
+    while (still_there(s, before) && port_now_us(&s->fd.port) < until_us &&
+           port_now_us(&s->fd.port) < deadline_us)
+        if (port_sleep(&s->fd.port, REOPEN_PAUSE_US) == -ECANCELED)
+            return -ECANCELED;
+    return 0;
+}
+
+/* Nothing is final before the deadline: a device is there before its link, and before it may be opened. */
+static int await_open(struct port_serial *s, const struct port_line *line, int64_t deadline_us,
+                      struct error *error)
+{
+    while (open_device(s, line, error) < 0) {
+        close_for_now(s);
+        if (port_now_us(&s->fd.port) + REOPEN_PAUSE_US > deadline_us) {
+            (void)error_prefix(error, "it did not come back");
+            return error_reclass(error, -ENODEV);
+        }
+        if (port_sleep(&s->fd.port, REOPEN_PAUSE_US) == -ECANCELED)
+            return error_set(error, -ECANCELED, "cancelled");
+    }
+    return 0;
+}
+
+/* Closing alone would leave DTR as it is (HUPCL is off): it is let go of before, so that opening makes the
+ * edge that resets boards; and at the touch's rate this is what the 32U4's application waits for. Opening it
+ * again too early would take the touch back. */
+static int touch(struct port_serial *s, uint32_t baud, struct error *error)
+{
+    struct port *port = &s->fd.port;
+    const struct port_line line = {.baud = baud, .parity = PARITY_NONE, .stop_bits = 1};
+    int status = baud ? port->kind->set_line(port, &line, error) : 0;
+
+    if (status == 0 && port->traits.modem_lines)
+        status = port->kind->set_modem(port, false, false, error);
+    return status;
+}
+
+static int serial_reopen(struct port *port, uint32_t touch_baud, int64_t deadline_us, struct error *error)
+{
+    struct port_serial *s = of(port);
+    const struct port_line line = port->line;
+    struct error ignored;
+    struct stat before = {.st_rdev = 0};
+    int status;
+
+    if (s->fd.fd >= 0 && touch(s, touch_baud, error) < 0 && error->code != -ENODEV)
+        return error->code;
+    (void)stat(s->name, &before);
+    close_for_now(s);
+    if (touch_baud)
+        status = await_vanished(s, &before, deadline_us);
+    else
+        status = port_sleep(port, REOPEN_PAUSE_US);
+    if (status != -ECANCELED)
+        return await_open(s, &line, deadline_us, error);
+    if (open_device(s, &line, &ignored) < 0)
+        close_for_now(s);
+    return error_set(error, -ECANCELED, "cancelled");
 }

@@ -35,8 +35,12 @@ struct board {
     uint32_t flash_size;     /* bytes, as the chip tells it; 0: unknown */
     uint8_t bootloader;      /* version, BCD: 0x22 is 2.2 */
     bool read_protected;     /* nothing can be read or written before protection is removed */
+    bool no_eeprom;          /* the loader cannot write the chip's EEPROM: an image with data for it is refused
+                                before the first erase */
     struct chip_span loader; /* where in flash the loader itself lives, if it does: an image that touches it
                                 is refused before the first erase. size 0: not in flash, or unknown */
+    struct chip_span hidden; /* flash that something else covers while the loader runs (an LPC's ROM shows
+                                its own vectors there): it can be written, but not looked at. size 0: none */
 };
 
 /* How units on a shared line know address frames: by the ninth bit as mark parity, or, where an adapter
@@ -121,6 +125,7 @@ struct protocol {
     /* Compares memory with `bytes` by a checksum made on the chip. 0: equal; 1: they differ; -ENOTSUP. */
     int (*compare)(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
                    struct error *error);
+    /* Where there is no `read`, it makes sure itself that they hold. */
     int (*write_options)(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
                          struct error *error);
     /* Sets read-out protection and checks that it is in force. */

@@ -2,13 +2,13 @@
 # shellcheck shell=sh disable=SC2034
 # Sourced by clients/demo.sh and tests/run.sh: what Debian 12 needs beyond its base, and how it comes.
 
-packages_build="gcc libc6-dev binutils cmake ninja-build pkg-config python3 libuv1-dev libserialport-dev
+packages_build="gcc libc6-dev binutils cmake ninja-build pkg-config python3 libuv1-dev libserialport-dev libgpiod-dev
 libmicrohttpd-dev libjansson-dev libsqlite3-dev libinih-dev libsodium-dev zlib1g-dev libcurl4-openssl-dev libyaml-dev"
 # A real firmware file, and the tool that moves it to where an STM32 has its flash.
 packages_demo="firmware-microbit-micropython srecord util-linux"
 # Compilers, sanitizers and linters; independent clients and files to compare with.
 packages_test="clang libclang-rt-dev clang-format clang-tidy cppcheck stm32flash valgrind dpkg-dev file mount systemd
-arduino-core-avr ubertooth-firmware binutils-arm-none-eabi"
+arduino-core-avr ubertooth-firmware binutils-arm-none-eabi ser2net python3-serial"
 
 # need_packages NAME...: installs those that are missing, as root or with sudo. Asks nothing.
 need_packages() {

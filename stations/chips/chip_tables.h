@@ -7,6 +7,10 @@
 
 #define KIB 1024u
 
+extern const struct chip_table avr_chips;
+extern const struct chip_table esp_chips;
+extern const struct chip_table lpc_chips;
+extern const struct chip_table p89lpc_chips;
 extern const struct chip_table stm32c0_chips;
 extern const struct chip_table stm32f0_chips;
 extern const struct chip_table stm32f1_chips;

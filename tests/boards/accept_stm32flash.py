@@ -148,7 +148,8 @@ def main():
     checks = Checks()
     if not shutil.which("stm32flash"):
         raise SystemExit("stm32flash is not installed")
-    chips = subprocess.run([program, "--chips"], capture_output=True, text=True, check=True).stdout.split()
+    known = subprocess.run([program, "--chips"], capture_output=True, text=True, check=True).stdout.split()
+    chips = [chip for chip in known if chip.startswith("stm32")]
     with Farm(program, ",".join(chips)) as farm:
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(lambda item: accept(farm, checks, *item), enumerate(chips)))

@@ -50,7 +50,7 @@ void rom_send(struct rom *rom, const uint8_t *bytes, size_t count)
 {
     uint64_t end_ns = board_send(rom->board, bytes, count, rom->now_ns);
 
-    end_ns -= end_ns - rom->now_ns < rom->board->wire.byte_ns ? 0 : rom->board->wire.byte_ns;
+    end_ns -= end_ns - rom->now_ns < board_byte_ns(rom->board) ? 0 : board_byte_ns(rom->board);
     rom->busy_ns = end_ns;
     rom->now_ns = end_ns;
 }
@@ -181,6 +181,33 @@ static void reset(void *state, uint64_t at_ns)
     start(state, at_ns);
 }
 
+/* Power-up with BOOT0 low. */
+static void run(void *state, uint64_t at_ns)
+{
+    struct rom *rom = state;
+
+    start(rom, at_ns);
+    rom->phase = ROM_RUNNING;
+}
+
+/* RTS is BOOT0 and DTR is NRST, both active when asserted; BOOT0 counts when NRST is let go. */
+static void modem(void *state, bool dtr, bool rts, uint64_t at_ns)
+{
+    struct rom *rom = state;
+
+    if (dtr)
+        rom->phase = ROM_HELD;
+    else if (rom->phase == ROM_HELD && rts)
+        start(rom, at_ns);
+    else if (rom->phase == ROM_HELD)
+        run(rom, at_ns);
+}
+
+static const char *conf_entry(bool remote)
+{
+    return remote ? "dtr-rts" : "none";
+}
+
 static void renew(void *state)
 {
     struct rom *rom = state;
@@ -236,11 +263,9 @@ static int dump(const void *state, FILE *file)
 
 static const char *phase(const void *state)
 {
-    static const char *const names[] = {[ROM_FRESH] = "fresh",
-                                        [ROM_SYNCED] = "synced",
-                                        [ROM_RUNNING] = "running",
-                                        [ROM_HUNG] = "hung",
-                                        [ROM_LOST] = "lost"};
+    static const char *const names[] = {
+        [ROM_FRESH] = "fresh", [ROM_SYNCED] = "synced", [ROM_RUNNING] = "running",
+        [ROM_HUNG] = "hung",   [ROM_LOST] = "lost",     [ROM_HELD] = "held"};
     const struct rom *rom = state;
 
     return names[rom->phase];
@@ -259,11 +284,15 @@ static void describe(const void *state, char *text, size_t size)
 const struct model stm32_uart_model = {
     .protocol = "stm32-uart",
     .frame_bits = 11, /* the ROM is 8E1 and nothing else */
+    .strict_parity = true,
     .chip_name = chip_name,
     .create = create,
     .destroy = destroy,
     .receive = receive,
     .reset = reset,
+    .modem = modem,
+    .run = run,
+    .conf_entry = conf_entry,
     .renew = renew,
     .identify = identify,
     .lock = lock,

@@ -13,6 +13,7 @@ enum rom_phase {
     ROM_RUNNING, /* Go: the application has the chip */
     ROM_HUNG,    /* a fault: answers nothing until reset */
     ROM_LOST,    /* measured a wrong baud rate: answers nothing until reset */
+    ROM_HELD,    /* in reset, as long as the line says so */
 };
 
 enum {

@@ -2,27 +2,11 @@
 /* See board.h. */
 #include "board.h"
 
+#include "cable.h"
 #include "common.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-/* How long a full pty is left alone before the next try. */
-#define FULL_RETRY_NS NS_PER_MS
-
-static struct board *board_of_source(struct source *source)
-{
-    return (struct board *)((char *)source - offsetof(struct board, source));
-}
-
-static struct board *board_of_timer(struct timer *timer)
-{
-    return (struct board *)((char *)timer - offsetof(struct board, timer));
-}
 
 /* What a UART makes of a byte at a wrong baud rate. Always 111xxxxx: two of these are never an opcode and its
  * complement, so that noise cannot be taken for a command. */
@@ -37,7 +21,7 @@ static uint8_t waver(struct board *board, uint8_t byte)
 {
     const struct fault *marginal = &board->faults[FAULT_MARGINAL];
 
-    if (!marginal->set || board->wire.line.baud <= marginal->number)
+    if (!marginal->set || board_baud(board) <= marginal->number)
         return byte;
     board->noise = sim_mix(board->noise);
     if (board->noise % 100 == 0)
@@ -45,118 +29,47 @@ static uint8_t waver(struct board *board, uint8_t byte)
     return byte;
 }
 
-static void arm(struct board *board)
+bool board_hears(const struct board *board)
 {
-    uint64_t due_ns = 0;
-    bool due = wire_next_release(&board->wire, &due_ns);
+    const struct line *line = &board->cable->wire.line;
 
-    if (board->vanish_at_ns && (!due || board->vanish_at_ns < due_ns)) {
-        due_ns = board->vanish_at_ns;
-        due = true;
-    }
-    if (due)
-        timer_arm(board->loop, &board->timer, due_ns);
-    else
-        timer_disarm(board->loop, &board->timer);
+    if (board->options->strict_parity && board->model->strict_parity && line->parity != PARITY_EVEN)
+        return false;
+    return !board->locked_baud || wire_rates_match(line->baud, board->locked_baud);
 }
 
-/* Hands the client what is due. Nobody there: it falls to the floor, as from a real wire. */
-static void flush(struct board *board, uint64_t now_ns)
+void board_hear(struct board *board, uint8_t byte, uint64_t at_ns)
 {
-    const uint8_t *bytes;
-    size_t due = wire_due(&board->wire, now_ns, &bytes);
-
-    if (due && board->pty.open) {
-        ssize_t written = write(board->pty.master_fd, bytes, due);
-
-        if (written < 0 && errno == EAGAIN) {
-            timer_arm(board->loop, &board->timer, sim_now_ns() + FULL_RETRY_NS);
-            return;
-        }
-        if (written > 0)
-            due = (size_t)written;
-    }
-    if (due)
-        wire_take(&board->wire, due);
-    arm(board);
+    board->counters.received_bytes++;
+    byte = board_hears(board) ? waver(board, byte) : garble(board, byte);
+    if (board->present && !board->faults[FAULT_SILENT].set)
+        board->model->receive(board->state, byte, at_ns);
 }
 
-static void on_timer(struct timer *timer, uint64_t now_ns)
+void board_modem(struct board *board, bool dtr, bool rts, uint64_t at_ns)
 {
-    struct board *board = board_of_timer(timer);
-
-    if (board->vanish_at_ns && board->vanish_at_ns <= now_ns)
-        board_unplug(board);
-    else
-        flush(board, now_ns);
+    if (board->present && board->model->modem)
+        board->model->modem(board->state, dtr, rts, at_ns);
 }
 
-static void take_bytes(struct board *board, const uint8_t *bytes, size_t count, uint64_t now_ns)
+void board_break(struct board *board, bool on, uint64_t at_ns)
 {
-    bool clear = wire_matches(&board->wire);
-
-    board->counters.received_bytes += count;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t at_ns = wire_arrival_ns(&board->wire, now_ns);
-        uint8_t byte = clear ? waver(board, bytes[i]) : garble(board, bytes[i]);
-
-        if (board->present && !board->faults[FAULT_SILENT].set)
-            board->model->receive(board->state, byte, at_ns);
-    }
-}
-
-/* Somebody has the port open who had not before. */
-static void greet(struct board *board)
-{
-    board->pty.open = true;
-    if (board->options->reset_on_open)
-        board_reset(board);
-}
-
-enum { READ_MAX_BYTES = 4096 };
-
-static void take_pending(struct board *board, size_t most)
-{
-    uint8_t bytes[READ_MAX_BYTES];
-    ssize_t count = read(board->source.fd, bytes, most < sizeof bytes ? most : sizeof bytes);
-    struct line line;
-
-    if (count <= 0) {
-        if (count < 0 && errno != EAGAIN && errno != EINTR && errno != EIO)
-            (void)sim_complain("%s: %s", board->name, strerror(errno));
-        return;
-    }
-    if (!board->pty.open)
-        greet(board);
-    if (!line_get(board->source.fd, &line))
-        wire_set_line(&board->wire, line);
-    take_bytes(board, bytes, (size_t)count, sim_now_ns());
-}
-
-/* Whether the client is still there must be known before bytes of one are taken and before it is answered, or
- * the next client would find answers to its predecessor. */
-static void on_readable(struct source *source)
-{
-    struct board *board = board_of_source(source);
-
-    board->changes->ready(board->changes);
-    take_pending(board, READ_MAX_BYTES);
-    board->changes->ready(board->changes);
-    flush(board, sim_now_ns());
+    if (board->present && board->model->set_break)
+        board->model->set_break(board->state, on, at_ns);
 }
 
 uint64_t board_send(struct board *board, const uint8_t *bytes, size_t count, uint64_t at_ns)
 {
     uint8_t heard[512];
     uint64_t end_ns = at_ns;
-    bool clear = wire_matches(&board->wire) && !board->faults[FAULT_GARBAGE].set;
+    bool clear = board_hears(board) && !board->faults[FAULT_GARBAGE].set;
 
     while (count) {
         size_t part = count < sizeof heard ? count : sizeof heard;
 
         for (size_t i = 0; i < part; i++)
             heard[i] = clear ? waver(board, bytes[i]) : garble(board, bytes[i]);
-        end_ns = wire_send(&board->wire, heard, part, at_ns);
+        end_ns = cable_send(board->cable, board, heard, part, at_ns);
         board->counters.sent_bytes += part;
         bytes += part;
         count -= part;
@@ -166,7 +79,7 @@ uint64_t board_send(struct board *board, const uint8_t *bytes, size_t count, uin
 
 void board_vanish(struct board *board, uint64_t at_ns)
 {
-    board->vanish_at_ns = at_ns;
+    cable_vanish(board->cable, at_ns);
 }
 
 /* Flash takes its time only when asked to, or when it is a slow one. */
@@ -179,25 +92,32 @@ uint64_t board_flash_ns(const struct board *board, uint64_t datasheet_ns)
 
 uint32_t board_baud(const struct board *board)
 {
-    return board->wire.line.baud;
+    return board->cable->wire.line.baud;
 }
 
 void board_lock_baud(struct board *board, bool lock)
 {
-    board->wire.locked_baud = lock ? board->wire.line.baud : 0;
+    board->locked_baud = lock ? board_baud(board) : 0;
 }
 
-static int plug(struct board *board)
+void board_set_baud(struct board *board, uint32_t baud)
 {
-    if (pty_plug(&board->pty, board->link, board->changes->fd))
-        return -1;
-    board->source = (struct source){.fd = board->pty.master_fd, .ready = on_readable};
-    if (loop_add(board->loop, &board->source)) {
-        pty_unplug(&board->pty, board->link, board->changes->fd);
-        return -1;
-    }
-    board->plugged = true;
-    return 0;
+    board->locked_baud = baud;
+}
+
+uint64_t board_byte_ns(const struct board *board)
+{
+    return board->cable->wire.byte_ns;
+}
+
+enum parity board_parity(const struct board *board)
+{
+    return board->cable->parity;
+}
+
+bool board_wired(const struct board *board)
+{
+    return board->cable->wired;
 }
 
 static void identify(struct board *board)
@@ -206,46 +126,49 @@ static void identify(struct board *board)
     board->model->identify(board->state, board->identity);
 }
 
-int board_open(struct board *board, const struct model *model, size_t chip_index)
+/* Where nothing can bring a board into its bootloader, it starts there. */
+static void power_up(struct board *board)
 {
-    const struct options *options = board->options;
+    const struct port *port = &board->cable->port;
+    uint64_t now_ns = sim_now_ns();
 
+    cable_hush(board->cable);
+    if (!board_wired(board) || !board->model->run) {
+        board->model->reset(board->state, now_ns);
+        return;
+    }
+    board->model->run(board->state, now_ns);
+    if (port->dtr || port->rts)
+        board_modem(board, port->dtr, port->rts, now_ns);
+}
+
+void board_open(struct board *board, const struct model *model, size_t chip_index)
+{
     board->model = model;
     board->chip = model->chip_name(chip_index);
     board->state = model->create(board, chip_index);
     board->present = true;
-    board->timer.fire = on_timer;
-    board->noise = sim_mix_text(board->name, ~options->seed);
-    board->wire = (struct wire){.paced = options->pace,
-                                .strict_parity = options->strict_parity,
-                                .frame_bits = model->frame_bits,
-                                .latency_ns = options->turnaround_us * NS_PER_US};
+    board->noise = sim_mix_text(board->name, ~board->options->seed);
     identify(board);
-    model->reset(board->state, 0);
-    return plug(board);
+    power_up(board);
 }
 
 void board_close(struct board *board)
 {
-    board_unplug(board);
-    wire_close(&board->wire);
     if (board->state)
         board->model->destroy(board->state);
-    free(board->link);
 }
 
 void board_reset(struct board *board)
 {
-    wire_clear(&board->wire);
+    cable_hush(board->cable);
     board->model->reset(board->state, sim_now_ns());
-    arm(board);
 }
 
 void board_remove(struct board *board)
 {
     board->present = false;
-    wire_clear(&board->wire);
-    arm(board);
+    cable_hush(board->cable);
 }
 
 void board_insert(struct board *board)
@@ -254,27 +177,21 @@ void board_insert(struct board *board)
     board->present = true;
     board->model->renew(board->state);
     identify(board);
-    board_reset(board);
+    power_up(board);
 }
 
 void board_unplug(struct board *board)
 {
-    board->vanish_at_ns = 0;
-    timer_disarm(board->loop, &board->timer);
-    wire_clear(&board->wire);
-    if (!board->plugged)
-        return;
-    board->plugged = false;
-    loop_remove(board->loop, &board->source);
-    pty_unplug(&board->pty, board->link, board->changes->fd);
+    cable_unplug(board->cable);
 }
 
 int board_replug(struct board *board)
 {
-    if (board->plugged)
+    if (board_plugged(board))
         return 0;
-    board_reset(board);
-    return plug(board);
+    for (size_t i = 0; i < board->cable->count; i++)
+        power_up(board->cable->boards[i]);
+    return cable_plug(board->cable);
 }
 
 void board_set_fault(struct board *board, const struct fault_request *request, const struct board *other)
@@ -296,31 +213,25 @@ void board_set_fault(struct board *board, const struct fault_request *request, c
     }
 }
 
-/* What is there before it is seen that nobody has the port open are the last words of who has left; more than
- * that may already be the first words of the next client. */
-static void see_off(struct board *board)
+bool board_plugged(const struct board *board)
 {
-    int last_words = 0;
-
-    (void)ioctl(board->source.fd, FIONREAD, &last_words);
-    pty_check_open(&board->pty, board->changes->fd);
-    if (board->pty.open) {
-        greet(board);
-        return;
-    }
-    board->pty.open = true;
-    if (last_words > 0)
-        take_pending(board, (size_t)last_words);
-    board->pty.open = false;
-    flush(board, sim_now_ns());
+    return board->cable->port.plugged;
 }
 
-/* An open that inotify did not tell of (the watch is down while pty_check_open looks) shows itself in
- * see_off, or by its first byte. */
-void board_pty_changed(struct board *board, uint32_t mask)
+bool board_port_open(const struct board *board)
 {
-    if ((mask & IN_OPEN) && !board->pty.open)
-        greet(board);
-    if (mask & IN_CLOSE)
-        see_off(board);
+    return port_is_open(&board->cable->port);
+}
+
+/* A unit is told by its address on the line, which starts as its place there. */
+char *board_port_name(const struct board *board)
+{
+    const struct port *port = &board->cable->port;
+    char *name = port_name(port), *unit;
+
+    if (!board->cable->shared)
+        return name;
+    unit = sim_text("rs485:%s#%u", port->remote ? name : port->link, board->place + 1);
+    free(name);
+    return unit;
 }

@@ -3,6 +3,7 @@
 #include "control.h"
 
 #include "common.h"
+#include "helper.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -36,7 +37,7 @@ static int refuse(struct request *request, const char *why)
 
 static const char *phase(const struct board *board)
 {
-    if (!board->plugged)
+    if (!board_plugged(board))
         return "unplugged";
     return board->present ? board->model->phase(board->state) : "removed";
 }
@@ -45,17 +46,18 @@ static int do_state(struct request *request)
 {
     const struct board *board = request->board;
     const struct counters *counters = &board->counters;
-    char model[200];
+    char model[200], *port = board_port_name(board);
 
     board->model->describe(board->state, model, sizeof model);
     (void)snprintf(request->reply, sizeof request->reply,
                    "%s chip=%s writes=%llu erases=%llu written=%llu received=%llu sent=%llu overruns=%llu "
-                   "baud=%u open=%d generation=%u %s",
+                   "baud=%u open=%d generation=%u port=%s %s",
                    phase(board), board->chip, (unsigned long long)counters->writes,
                    (unsigned long long)counters->erases, (unsigned long long)counters->written_bytes,
                    (unsigned long long)counters->received_bytes, (unsigned long long)counters->sent_bytes,
-                   (unsigned long long)counters->overrun_bytes, board->wire.line.baud, board->pty.open,
-                   board->generation, model);
+                   (unsigned long long)counters->overrun_bytes, board_baud(board), board_port_open(board),
+                   board->generation, port, model);
+    free(port);
     return 0;
 }
 
@@ -85,7 +87,7 @@ static int do_unplug(struct request *request)
 
 static int do_replug(struct request *request)
 {
-    return board_replug(request->board) ? refuse(request, "no pty") : 0;
+    return board_replug(request->board) ? refuse(request, "no port") : 0;
 }
 
 static int do_fault(struct request *request)
@@ -137,20 +139,50 @@ static void say(int fd, const char *text)
     (void)send(fd, text, strlen(text), MSG_NOSIGNAL);
 }
 
+/* Theirs behind ours. */
+static void append_helper(const struct farm *farm, char *text, size_t room)
+{
+    size_t used = strlen(text);
+    char *answer;
+
+    if (!farm->helper)
+        return;
+    answer = sim_allocate(room, 1);
+    if (helper_ask(farm->helper, "list", answer, room) && !strncmp(answer, "ok ", 3))
+        (void)snprintf(text + used, room - used, "%s", answer + 2);
+    free(answer);
+}
+
 /* In one piece: many small ones would not fit the socket. */
 static void list(const struct farm *farm, int fd)
 {
     enum { ENTRY_MAX_BYTES = 64 };
-    size_t room = (farm->count + 1) * ENTRY_MAX_BYTES, used = 2;
+    size_t room = (farm->count + helper_boards(farm->helper) + 1) * ENTRY_MAX_BYTES, used = 2;
     char *text = sim_allocate(room, 1);
 
     memcpy(text, "ok", used);
     for (size_t i = 0; i < farm->count; i++)
         used += (size_t)snprintf(text + used, room - used, " %s:%s", farm->boards[i]->name,
                                  phase(farm->boards[i]));
-    (void)snprintf(text + used, room - used, "\n");
+    append_helper(farm, text, room - 1);
+    (void)strcat(text, "\n");
     say(fd, text);
     free(text);
+}
+
+/* Boards that are not ours: the command as it came, the answer as it comes. */
+static bool forward(const struct visitor *visitor, const char *line, const char *name)
+{
+    const struct farm *farm = visitor->control->farm;
+    char answer[LINE_MAX_BYTES];
+
+    if (!name || !farm->helper || farm_find(farm, name))
+        return false;
+    if (!helper_ask(farm->helper, line, answer, sizeof answer - 1))
+        (void)snprintf(answer, sizeof answer, "error flashfarm-sim-avr does not answer");
+    (void)strcat(answer, "\n");
+    say(visitor->source.fd, answer);
+    return true;
 }
 
 /* Finds board and argument, runs the command; what is wrong goes into the reply. */
@@ -171,18 +203,20 @@ static int run(struct request *request, const char *command, const char *name)
 static void serve(struct visitor *visitor, char *line)
 {
     struct request request = {.farm = visitor->control->farm};
-    char *rest = line, *command = strsep(&rest, " "), *name = strsep(&rest, " "), *reply;
+    char *whole = sim_text("%s", line), *rest = line, *command = strsep(&rest, " "),
+         *name = strsep(&rest, " "), *reply;
     int result;
 
-    if (!strcmp(command, "list")) {
+    if (!strcmp(command, "list"))
         list(request.farm, visitor->source.fd);
-        return;
+    else if (!forward(visitor, whole, name)) {
+        request.argument = rest;
+        result = run(&request, command, name);
+        reply = sim_text("%s%s%s\n", result ? "error" : "ok", request.reply[0] ? " " : "", request.reply);
+        say(visitor->source.fd, reply);
+        free(reply);
     }
-    request.argument = rest;
-    result = run(&request, command, name);
-    reply = sim_text("%s%s%s\n", result ? "error" : "ok", request.reply[0] ? " " : "", request.reply);
-    say(visitor->source.fd, reply);
-    free(reply);
+    free(whole);
 }
 
 static void dismiss(struct visitor *visitor)

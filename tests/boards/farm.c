@@ -3,6 +3,7 @@
 #include "farm.h"
 
 #include "common.h"
+#include "helper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BOARDS_PER_ROW = 16, BOARDS_MAX = 26 * BOARDS_PER_ROW * 4 };
+enum { BOARDS_PER_ROW = 16, BOARDS_MAX = 26 * BOARDS_PER_ROW * 4, UNITS_MAX = 254 };
 
 /* A1 ... A16, B1 ... Z16, AA1 ... */
 static void name_board(char *name, size_t size, size_t index)
@@ -28,60 +29,111 @@ static void name_board(char *name, size_t size, size_t index)
         (void)snprintf(name, size, "%c%c%u", (char)('A' + row / 26 - 1), (char)('A' + row % 26), column);
 }
 
-static int unknown_chip(const char *name)
+/* Is the board of this name and index to have a port with modem lines? --remote names them, or says how many
+ * of the first. */
+static bool is_remote(const struct options *options, const char *name, size_t index)
 {
-    const char *known;
+    const char *list = options->remote;
+    size_t length = strlen(name);
+    uint64_t first;
 
-    (void)sim_complain("unknown chip '%s'; known are:", name);
-    for (size_t i = 0; (known = stm32_uart_model.chip_name(i)); i++)
-        (void)fprintf(stderr, "  %s\n", known);
-    return -1;
+    if (!list || !*list)
+        return list;
+    if (!sim_number(list, 0, BOARDS_MAX, &first))
+        return index < first;
+    for (; list; list = strchr(list, ',') ? strchr(list, ',') + 1 : NULL)
+        if (!strncmp(list, name, length) && (list[length] == ',' || !list[length]))
+            return true;
+    return false;
 }
 
-static int find_chip(const char *name, size_t *index)
+/* The link of a line with several units is named after the first and the last. */
+static char *link_name(const struct farm *farm, size_t units)
 {
-    const char *known;
+    char first[16], last[16];
 
-    for (*index = 0; (known = stm32_uart_model.chip_name(*index)); (*index)++)
-        if (!strcmp(known, name))
-            return 0;
-    return unknown_chip(name);
+    name_board(first, sizeof first, farm->count);
+    name_board(last, sizeof last, farm->count + units - 1);
+    return units > 1 ? sim_text("%s/%s-%s", farm->dir, first, last) : sim_text("%s/%s", farm->dir, first);
 }
 
-static int add_board(struct farm *farm, size_t chip_index)
+static struct cable *add_cable(struct farm *farm, const struct model *model, size_t units)
+{
+    struct cable *cable = sim_allocate(1, sizeof *cable);
+    char first[16];
+
+    name_board(first, sizeof first, farm->count);
+    cable_init(cable, farm->loop, farm->options, &farm->changes, link_name(farm, units),
+               is_remote(farm->options, first, farm->count));
+    cable->frame_bits = cable->wire.frame_bits = model->frame_bits;
+    cable->shared = model->shared;
+    farm->cables = sim_reallocate(farm->cables, (farm->cable_count + 1) * sizeof(struct cable *));
+    farm->cables[farm->cable_count++] = cable;
+    return cable;
+}
+
+static void add_board(struct farm *farm, struct cable *cable, const struct model *model, size_t chip_index)
 {
     struct board *board = sim_allocate(1, sizeof *board);
 
     farm->boards = sim_reallocate(farm->boards, (farm->count + 1) * sizeof(struct board *));
-    board->loop = farm->loop;
     board->options = farm->options;
-    board->changes = &farm->changes;
+    board->cable = cable;
+    board->place = (unsigned)cable->count;
     name_board(board->name, sizeof board->name, farm->count);
-    board->link = sim_text("%s/%s", farm->dir, board->name);
     farm->boards[farm->count++] = board;
-    return board_open(board, &stm32_uart_model, chip_index);
+    cable_attach(cable, board);
+    board_open(board, model, chip_index);
+}
+
+static int add_line(struct farm *farm, const struct model *model, size_t chip_index, size_t units)
+{
+    struct cable *cable = add_cable(farm, model, units);
+
+    for (; units; units--)
+        add_board(farm, cable, model, chip_index);
+    return cable_plug(cable);
+}
+
+static int add_known(struct farm *farm, const struct model *model, size_t chip_index, size_t count)
+{
+    size_t units = model->shared ? count : 1;
+
+    if (farm->count + count > BOARDS_MAX)
+        return sim_complain("--boards: more than %d boards", BOARDS_MAX);
+    if (model->shared && count > UNITS_MAX)
+        return sim_complain("--boards: more than %d units on one line", UNITS_MAX);
+    for (; count; count -= units)
+        if (add_line(farm, model, chip_index, units))
+            return -1;
+    return 0;
+}
+
+static int refuse_chip(const char *name)
+{
+    (void)sim_complain("unknown chip '%s'; known are:", name);
+    models_list_chips(stderr, "  ");
+    return -1;
 }
 
 /* CHIP=COUNT, or CHIP for one. */
 static int add_kind(struct farm *farm, char *kind)
 {
     char *mark = strchr(kind, '=');
+    const struct model *model;
     uint64_t count = 1;
     size_t chip_index;
 
-    if (mark) {
-        *mark = '\0';
-        if (sim_number(mark + 1, 1, BOARDS_MAX, &count))
-            return sim_complain("--boards %s=%s: not a number from 1 to %d", kind, mark + 1, BOARDS_MAX);
+    if (mark && sim_number(mark + 1, 1, BOARDS_MAX, &count))
+        return sim_complain("--boards %s: not a number from 1 to %d", kind, BOARDS_MAX);
+    if (helper_knows(kind)) {
+        helper_want(&farm->helper, kind);
+        return 0;
     }
-    if (find_chip(kind, &chip_index))
-        return -1;
-    if (farm->count + count > BOARDS_MAX)
-        return sim_complain("--boards: more than %d boards", BOARDS_MAX);
-    for (; count; count--)
-        if (add_board(farm, chip_index))
-            return -1;
-    return 0;
+    if (mark)
+        *mark = '\0';
+    model = model_of_chip(kind, &chip_index);
+    return model ? add_known(farm, model, chip_index, count) : refuse_chip(kind);
 }
 
 static int add_boards(struct farm *farm, const char *text)
@@ -109,41 +161,16 @@ static int open_dir(struct farm *farm, const char *path)
     return 0;
 }
 
-static void write_stations(const struct farm *farm, FILE *file)
-{
-    const struct options *options = farm->options;
-
-    (void)fprintf(file,
-                  "# Written by flashfarm-sim for its boards.\n[daemon]\nlisten = %s\nstate = %s/state\n",
-                  options->listen, farm->dir);
-    for (size_t i = 0; i < farm->count; i++)
-        (void)fprintf(file, "\n[station %s]\nport = serial:%s\nprotocol = %s\nbaud = %llu\nentry = none\n",
-                      farm->boards[i]->name, farm->boards[i]->link, farm->boards[i]->model->protocol,
-                      (unsigned long long)options->baud);
-}
-
-static int write_conf(const struct farm *farm)
-{
-    char *path = sim_text("%s/flashfarm.conf", farm->dir), *fresh = sim_text("%s.new", path);
-    FILE *file = fopen(fresh, "we");
-    int result = 0;
-
-    if (file)
-        write_stations(farm, file);
-    if (!file || fclose(file) || rename(fresh, path))
-        result = sim_complain("%s: %s", path, strerror(errno));
-    free(fresh);
-    free(path);
-    return result;
-}
-
 static void report_change(const struct farm *farm, const struct inotify_event *event)
 {
-    for (size_t i = 0; i < farm->count; i++)
-        if (farm->boards[i]->plugged && farm->boards[i]->pty.watch == event->wd) {
-            board_pty_changed(farm->boards[i], event->mask);
+    for (size_t i = 0; i < farm->cable_count; i++) {
+        struct port *port = &farm->cables[i]->port;
+
+        if (port->plugged && !port->remote && port->pty.watch == event->wd) {
+            port_changed(port, event->mask);
             return;
         }
+    }
 }
 
 static void on_changes(struct source *source)
@@ -180,28 +207,35 @@ static void raise_limit(void)
     }
 }
 
+static int set_first_fault(struct farm *farm, const char *request)
+{
+    char *text = sim_text("%s", request), *mark = strchr(text, '='), why[400] = "";
+    struct board *board = NULL;
+    int result = 0;
+
+    if (mark) {
+        *mark = '\0';
+        board = farm_find(farm, text);
+    }
+    if (!mark)
+        result = sim_complain("--fault %s: NAME=KIND[@N] is needed", text);
+    else if (!board && farm->helper)
+        helper_want_fault(farm->helper, request);
+    else if (!board)
+        result = sim_complain("--fault: there is no board '%s'", text);
+    else if (farm_set_fault(farm, board, mark + 1, why, sizeof why))
+        result = sim_complain("--fault: %s", why);
+    free(text);
+    return result;
+}
+
 static int set_first_faults(struct farm *farm)
 {
-    for (size_t i = 0; i < farm->options->fault_count; i++) {
-        char *text = sim_text("%s", farm->options->faults[i]), *mark = strchr(text, '='), why[400] = "";
-        struct board *board = NULL;
-        int result = 0;
+    int result = 0;
 
-        if (mark) {
-            *mark = '\0';
-            board = farm_find(farm, text);
-        }
-        if (!mark)
-            result = sim_complain("--fault %s: NAME=KIND[@N] is needed", text);
-        else if (!board)
-            result = sim_complain("--fault: there is no board '%s'", text);
-        else if (farm_set_fault(farm, board, mark + 1, why, sizeof why))
-            result = sim_complain("--fault: %s", why);
-        free(text);
-        if (result)
-            return result;
-    }
-    return 0;
+    for (size_t i = 0; !result && i < farm->options->fault_count; i++)
+        result = set_first_fault(farm, farm->options->faults[i]);
+    return result;
 }
 
 int farm_open(struct farm *farm, struct loop *loop, const struct options *options)
@@ -209,9 +243,9 @@ int farm_open(struct farm *farm, struct loop *loop, const struct options *option
     *farm = (struct farm){.loop = loop, .options = options, .dir_fd = -1, .inotify_fd = -1};
     raise_limit();
     if (open_dir(farm, options->dir) || open_changes(farm) || add_boards(farm, options->boards) ||
-        set_first_faults(farm))
+        set_first_faults(farm) || (farm->helper && helper_start(farm->helper, farm)))
         return -1;
-    return write_conf(farm);
+    return farm_write_conf(farm);
 }
 
 void farm_close(struct farm *farm)
@@ -220,6 +254,12 @@ void farm_close(struct farm *farm)
         board_close(farm->boards[i]);
         free(farm->boards[i]);
     }
+    for (size_t i = 0; i < farm->cable_count; i++) {
+        cable_close(farm->cables[i]);
+        free(farm->cables[i]);
+    }
+    helper_free(farm->helper);
+    free(farm->cables);
     free(farm->boards);
     free(farm->dir);
     if (farm->inotify_fd >= 0)

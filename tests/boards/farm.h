@@ -4,6 +4,7 @@
 #define SIM_FARM_H
 
 #include "board.h"
+#include "cable.h"
 
 struct farm {
     struct loop *loop;
@@ -13,6 +14,9 @@ struct farm {
     struct source changes;
     struct board **boards;
     size_t count;
+    struct cable **cables;
+    size_t cable_count;
+    struct helper *helper; /* NULL: all chips are our own */
 };
 
 /* Makes boards, links and flashfarm.conf. 0 or -1 with a complaint; farm_close is right after either. */
@@ -23,6 +27,9 @@ struct board *farm_find(const struct farm *farm, const char *name);
 
 /* "hang@3" on a board. On -1, why says what is wrong. */
 int farm_set_fault(struct farm *farm, struct board *board, const char *text, char *why, size_t size);
+
+/* conf.c */
+int farm_write_conf(const struct farm *farm);
 
 int farm_dump(const struct board *board, const char *path);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* flashfarm-sim: simulated boards on ptys. Starts, waits for a signal, tidies up. */
+/* flashfarm-sim: simulated boards on ptys and TCP ports. Starts, waits for a signal, tidies up. */
 #include "common.h"
 #include "control.h"
 #include "farm.h"
+#include "helper.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -59,7 +60,7 @@ static int serve(struct farm *farm, struct control *control, struct loop *loop)
 {
     if (control_open(control, farm))
         return -1;
-    (void)printf("ready %zu boards in %s\n", farm->count, farm->dir);
+    (void)printf("ready %zu boards in %s\n", farm->count + helper_boards(farm->helper), farm->dir);
     (void)fflush(stdout);
     if (loop_run(loop))
         return -1;

@@ -7,6 +7,7 @@
 #define SIM_MODEL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -14,7 +15,9 @@ struct board;
 
 struct model {
     const char *protocol; /* as flashfarm.conf names it */
-    unsigned frame_bits;  /* start, data, parity and stop bits of one byte */
+    unsigned frame_bits;  /* start, data, parity and stop bits of one byte; 0: as the client's parity says */
+    bool strict_parity;   /* --strict-parity means it: even parity only */
+    bool shared;          /* the boards of one CHIP=COUNT are units of one half-duplex line */
 
     const char *(*chip_name)(size_t index); /* NULL past the end */
     void *(*create)(struct board *board, size_t chip_index);
@@ -27,6 +30,12 @@ struct model {
      * not wired. A model that is wired starts where `reset` would not bring it: in its application. */
     void (*modem)(void *state, bool dtr, bool rts, uint64_t at_ns); /* true: asserted */
     void (*set_break)(void *state, bool on, uint64_t at_ns);
+    void (*run)(void *state, uint64_t at_ns); /* power-up, lines at rest; instead of reset where wired */
+
+    /* For flashfarm.conf; remote: the port has modem lines. NULL: `entry = none`, no lines more. */
+    const char *(*conf_entry)(bool remote);
+    const char *(*conf_lines)(bool remote); /* "wakeup = escape\n" */
+    uint32_t baud;                          /* 0: 115200 */
 
     void (*renew)(void *state);                        /* another board of the kind: erased, unprotected */
     void (*identify)(void *state, uint64_t identity);  /* its UID follows from this number */
@@ -38,6 +47,15 @@ struct model {
     void (*describe)(const void *state, char *text, size_t size);
 };
 
+/* models.c: the table. */
+extern const struct model *const models[];
+
+/* The one that knows the chip, or NULL. */
+const struct model *model_of_chip(const char *chip, size_t *index);
+void models_list_chips(FILE *file, const char *indent);
+
 extern const struct model stm32_uart_model;
+extern const struct model lpc_isp_model;
+extern const struct model esp_rom_model;
 
 #endif

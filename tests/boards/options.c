@@ -8,20 +8,29 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char usage[] =
     "usage: flashfarm-sim --boards CHIP=COUNT[,...] --dir DIR [option...]\n"
     "       flashfarm-sim ctl DIR COMMAND...\n"
-    "Simulated boards on ptys: DIR/A1, DIR/A2, ... and DIR/flashfarm.conf to use them with flashfarmd.\n\n"
+    "Simulated boards on ptys: DIR/A1, DIR/A2, ... and DIR/flashfarm.conf to use them with flashfarmd.\n"
+    "Chips are listed by --chips; atmega... go to flashfarm-sim-avr, which is started.\n\n"
+    "  --remote[=A1,A2|=N] these boards, the first N or all get a port with modem lines and breaks instead "
+    "of "
+    "a\n                      pty: RFC 2217 on 127.0.0.1; boards that are wired start in their application\n"
     "  --pace              bytes take their time on the wire, flash takes datasheet times\n"
     "  --turnaround US     every answer reaches the client this much later (default 0)\n"
     "  --fault NAME=KIND[@N]  a board with a fault; may be repeated\n"
-    "  --baud N            baud rate in flashfarm.conf (default 115200)\n"
+    "  --baud N            baud rate in flashfarm.conf (default: by protocol)\n"
     "  --listen ADDRESS    listen address in flashfarm.conf (default 127.0.0.1:8470)\n"
     "  --max-baud N        fastest rate that the bootloaders follow (default: by family)\n"
     "  --checksum          bootloaders of version 3 know Get Checksum\n"
     "  --seed N            other UIDs\n"
-    "  --strict-parity     only even parity is understood\n"
+    "  --echo              the master of an RS-485 line hears itself\n"
+    "  --wakeup KIND       how RS-485 units know address frames: parity or escape (default: parity where "
+    "the\n"
+    "                      port is remote, escape on a pty, which has no mark and space)\n"
+    "  --strict-parity     STM32: only even parity is understood\n"
     "  --strict-sync       a first byte other than 0x7F, or a rate too high, spoils the bootloader until "
     "reset\n"
     "  --reset-on-open     boards restart into their bootloader when their port is opened\n"
@@ -48,6 +57,9 @@ enum choice {
     OPTION_DUMP_DIR,
     OPTION_REALTIME,
     OPTION_WITH_PARENT,
+    OPTION_REMOTE,
+    OPTION_ECHO,
+    OPTION_WAKEUP,
     OPTION_CHIPS,
     OPTION_HELP,
     OPTION_VERSION,
@@ -70,6 +82,9 @@ static const struct option known[] = {
     {.name = "dump-dir", .has_arg = required_argument, .val = OPTION_DUMP_DIR},
     {.name = "realtime", .val = OPTION_REALTIME},
     {.name = "with-parent", .val = OPTION_WITH_PARENT},
+    {.name = "remote", .has_arg = optional_argument, .val = OPTION_REMOTE},
+    {.name = "echo", .val = OPTION_ECHO},
+    {.name = "wakeup", .has_arg = required_argument, .val = OPTION_WAKEUP},
     {.name = "chips", .val = OPTION_CHIPS},
     {.name = "help", .val = OPTION_HELP},
     {.name = "version", .val = OPTION_VERSION},
@@ -78,10 +93,7 @@ static const struct option known[] = {
 
 static int list_chips(void)
 {
-    const char *name;
-
-    for (size_t i = 0; (name = stm32_uart_model.chip_name(i)); i++)
-        (void)printf("%s\n", name);
+    models_list_chips(stdout, "");
     return 1;
 }
 
@@ -100,6 +112,15 @@ static int add_fault(struct options *options, const char *text)
     return 0;
 }
 
+static int take_wakeup(struct options *options, const char *text)
+{
+    options->escape = !strcmp(text, "escape");
+    options->parity = !strcmp(text, "parity");
+    if (!options->escape && !options->parity)
+        return sim_complain("--wakeup %s: parity or escape is needed", text);
+    return 0;
+}
+
 static int take_value(struct options *options, int option, const char *text)
 {
     switch (option) {
@@ -111,6 +132,8 @@ static int take_value(struct options *options, int option, const char *text)
         return options->listen = text, 0;
     case OPTION_DUMP_DIR:
         return options->dump_dir = text, 0;
+    case OPTION_WAKEUP:
+        return take_wakeup(options, text);
     case OPTION_FAULT:
         return add_fault(options, text);
     case OPTION_TURNAROUND:
@@ -131,6 +154,10 @@ static int take(struct options *options, int option, const char *text)
     switch (option) {
     case OPTION_PACE:
         return !(options->pace = true);
+    case OPTION_REMOTE:
+        return options->remote = text ? text : "", 0;
+    case OPTION_ECHO:
+        return !(options->echo = true);
     case OPTION_CHECKSUM:
         return !(options->checksum = true);
     case OPTION_STRICT_PARITY:
@@ -158,7 +185,7 @@ int options_parse(struct options *options, int count, char **arguments)
 {
     int option, result = 0;
 
-    *options = (struct options){.listen = "127.0.0.1:8470", .baud = 115200};
+    *options = (struct options){.listen = "127.0.0.1:8470"};
     while (!result && (option = getopt_long(count, arguments, "", known, NULL)) != -1)
         result = take(options, option, optarg);
     if (result)

@@ -27,6 +27,14 @@ uint64_t wire_arrival_ns(struct wire *wire, uint64_t now_ns)
     return wire->arrived_ns;
 }
 
+/* A UART tolerates about 4 % over the eleven bits of a frame. */
+bool wire_rates_match(uint32_t line_baud, uint32_t board_baud)
+{
+    uint32_t difference = line_baud > board_baud ? line_baud - board_baud : board_baud - line_baud;
+
+    return (uint64_t)difference * 25 <= board_baud;
+}
+
 bool wire_matches(const struct wire *wire)
 {
     uint32_t line = wire->line.baud, board = wire->locked_baud;
@@ -35,8 +43,7 @@ bool wire_matches(const struct wire *wire)
         return false;
     if (!board)
         return true;
-    /* A UART tolerates about 4 % over the eleven bits of a frame. */
-    return (uint64_t)(line > board ? line - board : board - line) * 25 <= board;
+    return wire_rates_match(line, board);
 }
 
 static void put_bytes(struct wire *wire, const uint8_t *bytes, size_t count)
@@ -113,6 +120,29 @@ bool wire_next_release(const struct wire *wire, uint64_t *release_ns)
         return false;
     *release_ns = wire->pieces[wire->first_piece].release_ns;
     return true;
+}
+
+static void spoil_piece(const struct wire *wire, const struct piece *piece, uint8_t *bytes, uint64_t from_ns,
+                        uint64_t until_ns)
+{
+    uint64_t end_ns = piece->release_ns - wire->latency_ns;
+
+    for (size_t i = 0; i < piece->length; i++) {
+        uint64_t out_ns = end_ns - (piece->length - 1 - i) * wire->byte_ns;
+
+        if (out_ns > from_ns && out_ns - wire->byte_ns < until_ns)
+            bytes[i] = (uint8_t)(bytes[i] ^ (1 + sim_mix(out_ns) % 255));
+    }
+}
+
+void wire_spoil(struct wire *wire, uint64_t from_ns, uint64_t until_ns)
+{
+    uint8_t *bytes = wire->bytes + wire->first_byte;
+
+    for (size_t i = wire->first_piece; i < wire->pieces_end; i++) {
+        spoil_piece(wire, &wire->pieces[i], bytes, from_ns, until_ns);
+        bytes += wire->pieces[i].length;
+    }
 }
 
 void wire_clear(struct wire *wire)

@@ -42,11 +42,15 @@ uint64_t wire_send(struct wire *wire, const uint8_t *bytes, size_t count, uint64
 
 /* Does this end hear the other right? */
 bool wire_matches(const struct wire *wire);
+bool wire_rates_match(uint32_t line_baud, uint32_t board_baud);
 
 /* Bytes that the client may see at now_ns; take some of them with wire_take. */
 size_t wire_due(const struct wire *wire, uint64_t now_ns, const uint8_t **bytes);
 void wire_take(struct wire *wire, size_t count);
 bool wire_next_release(const struct wire *wire, uint64_t *release_ns);
+
+/* What the board sends between these times is noise: somebody else sends too. Only with pacing. */
+void wire_spoil(struct wire *wire, uint64_t from_ns, uint64_t until_ns);
 
 /* Forgets what is under way, in both directions. */
 void wire_clear(struct wire *wire);

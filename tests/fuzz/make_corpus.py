@@ -80,6 +80,13 @@ def main():
                        ("elf", elf(((1, 0, 0, b"a", 1),))), ("uf2", uf2_block(0, 1, 0, b"a"))):
         write("image_binary_fuzz", name, word(0x08000000) + data)
 
+    iac, will, do, sub, end = b"\xff", b"\xff\xfb", b"\xff\xfd", b"\xff\xfa\x2c", b"\xff\xf0"
+    write("telnet_fuzz", "negotiation", b"\2" + will + b"\0" + do + b"\0" + do + b"\x2c" + b"banner" + iac + b"\xf1")
+    write("telnet_fuzz", "answers", b"\0" + sub + b"\x65\0" + iac + iac + b"\1\0" + end + b"a" + iac + iac + b"b"
+          + sub + b"\x69\x08" + end)
+    write("telnet_fuzz", "purge", b"\3old" + sub + b"\x0c\1" + end + b"stale" + sub + b"\x6b\x30" + end + b"new")
+    write("telnet_fuzz", "too-long", b"\1" + sub + bytes(300) + end + b"x" + sub + will + b"\3" + end)
+
 
 if __name__ == "__main__":
     main()

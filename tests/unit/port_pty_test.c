@@ -433,9 +433,12 @@ static void test_open_errors(void)
     check_open_error("serial:/dev/null", -ENOTTY, "/dev/null is no serial port");
     check_open_error("serial:ttyS0", -EINVAL,
                      "\"serial:ttyS0\" is no port name: expected the device's full path");
-    check_open_error("/dev/ttyS0", -EINVAL, "\"/dev/ttyS0\" is no port name: expected serial:/dev/…");
+    check_open_error("/dev/ttyS0", -EINVAL,
+                     "\"/dev/ttyS0\" is no port name: "
+                     "expected serial:/dev/…, rfc2217:HOST:PORT, tcp:HOST:PORT or rs485:…#ADDRESS");
     check_open_error("serialx:/dev/ttyS0", -EINVAL,
-                     "\"serialx:/dev/ttyS0\" is no port name: expected serial:/dev/…");
+                     "\"serialx:/dev/ttyS0\" is no port name: "
+                     "expected serial:/dev/…, rfc2217:HOST:PORT, tcp:HOST:PORT or rs485:…#ADDRESS");
     CHECK(port_name_check("serial:/dev/serial/by-id/x", &error) == 0);
     CHECK(port_name_check("serial:", &error) == -EINVAL);
     CHECK(port_name_check("serial:/", &error) == -EINVAL);

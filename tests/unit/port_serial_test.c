@@ -22,7 +22,8 @@ enum { WORD_CFLAG = 2, WORD_ISPEED = 9, WORD_OSPEED = 10 };
 /* The pretended device; one at a time. */
 static struct {
     int modem;             /* TIOCM_… */
-    int modem_changes;     /* how often the lines were set */
+    int modem_changes;     /* how often a line moved */
+    speed_t modem_speed;   /* the rate at which one moved last */
     int serial_flags;      /* ASYNC_… */
     bool no_serial_struct; /* as a driver that has none */
     bool breaking;
@@ -98,17 +99,23 @@ int __open_2(const char *path, int flags)
     return open(path, flags, 0);
 }
 
-static int pretend_modem(unsigned long request, int *lines)
+static int pretend_modem(int fd, unsigned long request, int *lines)
 {
+    struct termios settings;
+    int before = device.modem;
+
     if (request == TIOCMGET) {
         *lines = device.modem;
         return 0;
     }
-    device.modem_changes++;
     if (request == TIOCMSET)
         device.modem = *lines;
     else
         device.modem = request == TIOCMBIS ? device.modem | *lines : device.modem & ~*lines;
+    if (device.modem == before)
+        return 0;
+    device.modem_changes++;
+    device.modem_speed = tcgetattr(fd, &settings) == 0 ? cfgetospeed(&settings) : B0;
     return 0;
 }
 
@@ -149,7 +156,7 @@ int ioctl(int fd, unsigned long request, ...)
     argument = va_arg(arguments, void *);
     va_end(arguments);
     if (request == TIOCMGET || request == TIOCMSET || request == TIOCMBIS || request == TIOCMBIC)
-        return pretend_modem(request, argument);
+        return pretend_modem(fd, request, argument);
     if (request == TIOCGSERIAL || request == TIOCSSERIAL)
         return pretend_serial(request, argument);
     if (request == GET_TERMIOS2 || request == SET_TERMIOS2)
@@ -477,6 +484,36 @@ static void test_exclusive(void)
     play(be_exclusive);
 }
 
+/* The lines are let go of before closing, for opening to make an edge of; what close gives back, open takes.
+ */
+static void reopen(struct scene *scene)
+{
+    const struct port_line line = {.baud = 57600, .parity = PARITY_EVEN, .stop_bits = 1};
+    struct termios settings;
+
+    CHECK(port_set_line(scene->port, &line, &scene->error) == 0);
+    CHECK(port_reopen(scene->port, 0, scene_in_ms(5000), &scene->error) == 0);
+    CHECK(device.modem == TIOCM_CTS && device.modem_changes == 1 && device.modem_speed == B57600);
+    CHECK(check_descriptors(scene->port->traits.path) == 2);
+    CHECK(scene->port->traits.low_latency && device.serial_flags == (int)ASYNC_LOW_LATENCY);
+    CHECK(scene->port->traits.latency_timer_ms == 1 && scene->port->traits.modem_lines);
+    CHECK(tcgetattr(scene->master, &settings) == 0 && cfgetospeed(&settings) == B57600);
+    CHECK((settings.c_cflag & (PARENB | PARODD)) == PARENB);
+    device.modem |= TIOCM_DTR | TIOCM_RTS; /* as a real one's opening does */
+    CHECK(port_reopen(scene->port, 1200, scene_in_ms(100), &scene->error) == 0);
+    CHECK(device.modem == TIOCM_CTS && device.modem_changes == 2 && device.modem_speed == B1200);
+    CHECK(scene->port->line.baud == 57600);
+    port_close(scene->port);
+    scene->port = NULL;
+    CHECK(device.serial_flags == 0);
+    check_latency("16\n");
+}
+
+static void test_reopen(void)
+{
+    play(reopen);
+}
+
 static const struct test tests[] = {
     {"settings", test_settings},
     {"leftovers of a former user", test_leftovers},
@@ -486,5 +523,6 @@ static const struct test tests[] = {
     {"all bytes", test_all_bytes},
     {"low latency", test_low_latency},
     {"exclusive", test_exclusive},
+    {"reopen", test_reopen},
 };
 TEST_MAIN(tests)
