@@ -413,6 +413,11 @@ static void print_help(void)
         "Configuration:\n",
         CONFIG_DEFAULT_PATH);
     config_print_help(stdout);
+    (void)printf("Words of entry:\n");
+    entry_print_patterns(stdout);
+    (void)printf("Protocols:\n");
+    for (size_t i = 0; protocols[i]; i++)
+        (void)printf("  %-13s %s\n", protocols[i]->name, protocols[i]->summary);
 }
 
 static int check_config(const char *path)

@@ -9,9 +9,10 @@
 #include "chip_tables.h"
 
 const struct chip_table *const chip_tables[] = {
-    &avr_chips,     &esp_chips, &lpc_chips, &p89lpc_chips, &stm32c0_chips, &stm32f0_chips, &stm32f1_chips, &stm32f2_chips, &stm32f3_chips,
-    &stm32f4_chips, &stm32f7_chips, &stm32g0_chips, &stm32g4_chips, &stm32h7_chips, &stm32l0_chips,
-    &stm32l1_chips, &stm32l4_chips, &stm32l5_chips, &stm32wb_chips, &stm32wl_chips, NULL,
+    &atmega_chips,  &esp_chips,     &lpc_chips,     &p89lpc_chips,  &stm32c0_chips, &stm32f0_chips,
+    &stm32f1_chips, &stm32f2_chips, &stm32f3_chips, &stm32f4_chips, &stm32f7_chips, &stm32g0_chips,
+    &stm32g4_chips, &stm32h7_chips, &stm32l0_chips, &stm32l1_chips, &stm32l4_chips, &stm32l5_chips,
+    &stm32wb_chips, &stm32wl_chips, NULL,
 };
 
 size_t chip_count(void)

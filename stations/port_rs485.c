@@ -522,6 +522,11 @@ void *port_rs485_shared(struct port *port, size_t size)
     return line->shared;
 }
 
+bool port_rs485_knows(const struct port *port, uint8_t address)
+{
+    return address_taken(((const struct handle *)port)->line, address);
+}
+
 size_t port_rs485_waiting(const struct port *port)
 {
     const struct line *line = ((const struct handle *)port)->line;

@@ -21,6 +21,8 @@ uint8_t port_rs485_address(const struct port *port);
 
 /* Memory of the whole line, zeroed when the line is opened; every caller gives the same size. */
 void *port_rs485_shared(struct port *port, size_t size);
+/* Whether a handle for that address is open on the same line. */
+bool port_rs485_knows(const struct port *port, uint8_t address);
 /* How many wait for their turn. */
 size_t port_rs485_waiting(const struct port *port);
 /* Waits, without the turn, until somebody calls port_rs485_wake() on this line. */

@@ -258,6 +258,16 @@ static int open_protected(struct programming *work)
     return check_chip(work) < 0 ? work->error->code : interlock(work);
 }
 
+void programming_fill_hidden(const struct programming *work, uint32_t address, uint8_t *found,
+                             const uint8_t *wanted, uint32_t size)
+{
+    const struct chip_span *hidden = &work->session->board.hidden;
+
+    for (uint32_t i = 0; i < size; i++)
+        if (address + i - hidden->address < hidden->size)
+            found[i] = wanted[i];
+}
+
 /* Reading changes nothing, so a read that failed is repeated in step. */
 int programming_read(struct programming *work, uint32_t address, uint8_t *bytes, uint32_t size)
 {

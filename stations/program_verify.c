@@ -46,6 +46,8 @@ static int read_piece(struct programming *work, const struct image_range *range,
     uint32_t address = range->address + at;
     int status = programming_read(work, address, work->found, size);
 
+    if (status == 0)
+        programming_fill_hidden(work, address, work->found, range->data + at, size);
     if (status == 0 && memcmp(work->found, range->data + at, size) != 0) {
         status = write_blank_page(work, address);
         if (status > 0)

@@ -50,9 +50,11 @@ static int erase_patiently(struct programming *work)
  * page finds it before the whole image has been sent in vain; what it misses, verify finds. */
 static int sample_blank(struct programming *work, const struct chip_sector *sector)
 {
+    const struct chip_span *hidden = &work->session->board.hidden;
     uint8_t blank = work->order->chip->family->erased_value;
+    uint32_t skip = sector->address == hidden->address ? hidden->size : 0;
     uint8_t found[BLANK_SAMPLE];
-    int status = programming_read(work, sector->address, found, sizeof found);
+    int status = programming_read(work, sector->address + skip, found, sizeof found);
 
     for (size_t i = 0; status == 0 && i < sizeof found; i++)
         if (found[i] != blank)
@@ -121,9 +123,19 @@ static bool all_equal(const uint8_t *bytes, uint32_t size, uint8_t value)
     return true;
 }
 
+/* Nothing of the block can be looked at. */
+static bool all_hidden(const struct programming *work, const struct plan_block *block)
+{
+    const struct chip_span *hidden = &work->session->board.hidden;
+    uint32_t at = block->address - hidden->address;
+
+    return at < hidden->size && block->size <= hidden->size - at;
+}
+
 static int look_what_landed(struct programming *work, const struct plan_block *block, enum landed *landed)
 {
     const struct protocol *protocol = work->session->protocol;
+    uint8_t blank = work->order->chip->family->erased_value;
     int status;
 
     /* A chip that cannot be read checks each write itself, and the same data over itself changes nothing. */
@@ -134,10 +146,14 @@ static int look_what_landed(struct programming *work, const struct plan_block *b
     if (status < 0)
         return status;
     read_image(work, block);
-    if (memcmp(work->found, work->wanted, block->size) == 0)
+    programming_fill_hidden(work, block->address, work->found, work->wanted, block->size);
+    if (!all_hidden(work, block) && memcmp(work->found, work->wanted, block->size) == 0) {
         *landed = LANDED_ALL;
-    else if (!rewritable(work, block) &&
-             !all_equal(work->found, block->size, work->order->chip->family->erased_value))
+        return 0;
+    }
+    memset(work->wanted, blank, block->size);
+    programming_fill_hidden(work, block->address, work->found, work->wanted, block->size);
+    if (!rewritable(work, block) && !all_equal(work->found, block->size, blank))
         *landed = LANDED_PARTLY;
     return 0;
 }

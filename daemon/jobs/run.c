@@ -111,6 +111,10 @@ static void add_verify(json_t *body, const struct running *running, const struct
         return;
     bytes_to_hex(report->digest, sizeof report->digest, digest);
     verify = json_pack("{s:s,s:s}", "method", verify_method_word(report->verify), "digest", digest);
+    if (report->board.hidden.size)
+        (void)json_object_set_new(verify, "hidden",
+                                  json_pack("{s:I,s:I}", "address", (json_int_t)report->board.hidden.address,
+                                            "size", (json_int_t)report->board.hidden.size));
     if (report->verify == VERIFY_TWICE && running->sums)
         (void)json_object_set(verify, "sums", running->sums);
     if (report->verify == VERIFY_LEARNED && running->job->taught_by)

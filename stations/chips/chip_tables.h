@@ -7,7 +7,7 @@
 
 #define KIB 1024u
 
-extern const struct chip_table avr_chips;
+extern const struct chip_table atmega_chips;
 extern const struct chip_table esp_chips;
 extern const struct chip_table lpc_chips;
 extern const struct chip_table p89lpc_chips;

@@ -61,9 +61,10 @@ enum rom_error {
 /* How long the ROM may think, beyond the time the bytes take on the line. */
 enum {
     SYNC_ANSWER_US = 100 * MS,
-    ANSWER_US = 3000 * MS,
-    QUIET_US = 50 * MS,       /* silence that ends whatever was still being said */
-    RUN_ANSWER_US = 300 * MS, /* the application may cut the answer short */
+    ANSWER_US = 1000 * MS,
+    FLASH_ANSWER_US = 3000 * MS, /* beyond what the flash itself takes */
+    QUIET_US = 50 * MS,          /* silence that ends whatever was still being said */
+    RUN_ANSWER_US = 300 * MS,    /* the application may cut the answer short */
 };
 
 #define SYNC_BAUD      115200u /* the ROM measures rates up to here reliably */
@@ -75,6 +76,8 @@ enum {
 #define CHECKSUM_SEED  0xEFu
 #define REPLY_MAX      128u
 #define SLICE_BYTES    16384u /* compressed in one go: a millisecond or two of the loop's time */
+
+#define PROOF_READS 4
 
 #define MAGIC_REGISTER  0x40001000u
 #define MAGIC_ESP8266   0xFFF0C101u
@@ -149,22 +152,43 @@ static int settle(struct session *session, struct error *error)
     return status == -ETIMEDOUT ? 0 : status;
 }
 
+/* No response is shorter. */
+#define FRAME_LEAST (2 + HEADER + 2)
+
+/* Waits for `least` bytes, or with 0 for any. */
+static int receive(struct session *session, size_t least, int64_t deadline_us, struct error *error)
+{
+    struct esp *state = state_of(session);
+    int got = (int)least;
+    int status = 0;
+
+    if (least)
+        status = port_read(session->port, state->waiting, least, deadline_us, error);
+    else
+        got = port_read_some(session->port, state->waiting, sizeof state->waiting, deadline_us, error);
+    if (status < 0 || got < 0)
+        return status < 0 ? status : got;
+    state->at = 0;
+    state->count = (size_t)got;
+    return 0;
+}
+
 /* The next frame, whatever it is. */
 static int read_frame(struct session *session, int64_t deadline_us, struct error *error)
 {
     struct esp *state = state_of(session);
+    size_t least = state->at == state->count ? FRAME_LEAST : 0;
 
     for (;;) {
-        int got;
+        int status;
 
         while (state->at < state->count)
             if (slip_take(&state->decoder, state->waiting[state->at++]))
                 return 0;
-        got = port_read_some(session->port, state->waiting, sizeof state->waiting, deadline_us, error);
-        if (got < 0)
-            return got;
-        state->at = 0;
-        state->count = (size_t)got;
+        status = receive(session, least, deadline_us, error);
+        if (status < 0)
+            return status;
+        least = 0;
     }
 }
 
@@ -349,25 +373,6 @@ static uint32_t first_rate(const struct session *session)
     return top_rate(session) < SYNC_BAUD ? top_rate(session) : SYNC_BAUD;
 }
 
-/* After a reset the ROM talks for a tenth of a second before it listens: several attempts. A board that is
- * not reset may still be at the rate that was agreed on last. */
-static int find_board(struct session *session, bool thorough, struct error *error)
-{
-    bool resets = entry_resets(session->entry);
-    uint32_t first = first_rate(session);
-    int attempts = thorough || resets ? 7 : 2;
-    int status = -EAGAIN;
-
-    if (!resets && session->baud_proven && session->baud_proven != first)
-        status = try_rate(session, session->baud_proven, 2, error);
-    if (status == -EAGAIN)
-        status = try_rate(session, first, attempts, error);
-    for (size_t i = 0; thorough && status == -EAGAIN && i < sizeof rates / sizeof *rates; i++)
-        if (rates[i] < first)
-            status = try_rate(session, rates[i], attempts, error);
-    return status;
-}
-
 static const struct chip_family *family_of(uint32_t id)
 {
     for (size_t i = 0; i < chip_count(); i++)
@@ -414,6 +419,28 @@ static int detect_chip(struct session *session, struct error *error)
     return 0;
 }
 
+/* Errors that another rate may cure; the rest (port gone, cancelled, deadline) are final. */
+static bool rate_to_blame(const struct session *session, int status)
+{
+    return (status == -EAGAIN || status == -EPROTO || status == -EBADMSG || status == -ETIMEDOUT) &&
+           port_now_us(session->port) < session->deadline_us;
+}
+
+/* Responses carry no checksum: a rate is believed when a word is read several times the same. */
+static int prove_rate(struct session *session, struct error *error)
+{
+    uint32_t once, again;
+    int status = read_register(session, MAGIC_REGISTER, &once, error);
+
+    for (int i = 1; status == 0 && i < PROOF_READS; i++) {
+        status = read_register(session, MAGIC_REGISTER, &again, error);
+        if (status == 0 && again != once)
+            status = error_set(error, -EPROTO, "a word reads differently each time at %" PRIu32 " baud",
+                               session->port->line.baud);
+    }
+    return status;
+}
+
 /* CHANGE_BAUDRATE: answered at the old rate. A board that does not follow is fetched back by its entry. */
 static int raise_rate(struct session *session, struct error *error)
 {
@@ -429,9 +456,11 @@ static int raise_rate(struct session *session, struct error *error)
         status = port_set_line(session->port, &line, error);
     if (status == 0)
         status = sync_several(session, 5, error);
-    if (status != -EAGAIN || !entry_resets(session->entry))
+    if (status == 0)
+        status = prove_rate(session, error);
+    if (!rate_to_blame(session, status) || !entry_resets(session->entry))
         return status;
-    log_info(&session->log, "the board does not follow to %" PRIu32 " baud", words[0]);
+    log_info(&session->log, "the board does not follow to %" PRIu32 " baud: %s", words[0], error->text);
     return try_rate(session, first_rate(session), 7, error);
 }
 
@@ -439,7 +468,50 @@ static int meet(struct session *session, struct error *error)
 {
     int status = detect_chip(session, error);
 
+    if (status == 0)
+        status = prove_rate(session, error);
     return status < 0 ? status : raise_rate(session, error);
+}
+
+/* After a reset the ROM talks for a tenth of a second before it listens: several attempts. */
+static int attempts_at(const struct session *session, bool thorough)
+{
+    return thorough || entry_resets(session->entry) ? 7 : 2;
+}
+
+static int connect_at(struct session *session, uint32_t baud, int attempts, struct error *error)
+{
+    int status = try_rate(session, baud, attempts, error);
+
+    return status < 0 ? status : meet(session, error);
+}
+
+/* A board that is not reset may still be at the rate that was agreed on last. */
+static bool keeps_rate(const struct session *session)
+{
+    return !entry_resets(session->entry) && session->baud_proven &&
+           session->baud_proven != first_rate(session);
+}
+
+/* From the rate of first contact downwards. */
+static int try_rates(struct session *session, struct error *error)
+{
+    uint32_t first = first_rate(session);
+    int attempts = attempts_at(session, true);
+    int status = connect_at(session, first, attempts, error);
+
+    for (size_t i = 0; rate_to_blame(session, status) && i < sizeof rates / sizeof *rates; i++)
+        if (rates[i] < first) {
+            struct error lower;
+            int lower_status = connect_at(session, rates[i], attempts, &lower);
+
+            /* Of two failures the one that heard something tells more. */
+            if (lower_status == 0 || status == -EAGAIN || !rate_to_blame(session, lower_status)) {
+                status = lower_status;
+                *error = lower;
+            }
+        }
+    return status;
 }
 
 static int esp_connect(struct session *session, struct error *error)
@@ -447,10 +519,12 @@ static int esp_connect(struct session *session, struct error *error)
     /* A board that has just been probed is in step; SYNC costs little. */
     int status = session->in_step ? sync_once(session, error) : -EAGAIN;
 
-    if (status == -EAGAIN)
-        status = find_board(session, true, error);
     if (status == 0)
         status = meet(session, error);
+    if (keeps_rate(session) && rate_to_blame(session, status))
+        status = connect_at(session, session->baud_proven, 2, error);
+    if (rate_to_blame(session, status))
+        status = try_rates(session, error);
     session->baud_proven = status == 0 ? session->port->line.baud : 0;
     if (status == -EAGAIN)
         return error_set(
@@ -463,8 +537,10 @@ static int esp_connect(struct session *session, struct error *error)
 
 static int esp_probe(struct session *session, struct error *error)
 {
-    int status = find_board(session, false, error);
+    int status = keeps_rate(session) ? try_rate(session, session->baud_proven, 2, error) : -EAGAIN;
 
+    if (status == -EAGAIN)
+        status = try_rate(session, first_rate(session), attempts_at(session, false), error);
     return status == -EAGAIN ? error_reclass(error, FAILURE_CODE(FAILURE_NO_CONTACT)) : status;
 }
 
@@ -552,7 +628,9 @@ static int do_spi(struct session *session, struct error *error)
         if (status == 0 && !(word & CMD_USR))
             return 0;
     }
-    return status < 0 ? status : error_set(error, -EPROTO, "the flash controller does not finish a command");
+    return status < 0 ? status
+                      : error_set(error, FAILURE_CODE(FAILURE_WRONG_CHIP),
+                                  "its flash controller is not where that of %s is", session->family->name);
 }
 
 /* RDID: maker, type, and the size as a power of two. 0: told in a way of its own. */
@@ -765,8 +843,9 @@ static int compress_stream(struct session *session, struct stream *stream, struc
 
         zlib.avail_in = left < SLICE_BYTES ? left : SLICE_BYTES;
         (void)deflate(&zlib, left <= SLICE_BYTES ? Z_FINISH : Z_NO_FLUSH);
-        if (port_sleep(session->port, 0) == -ECANCELED)
-            status = error_set(error, -ECANCELED, "cancelled");
+        status = port_sleep(session->port, 0);
+        if (status < 0)
+            (void)error_set(error, status, "compressing: interrupted");
     }
     free(stream->bytes);
     stream->bytes = packed;
@@ -814,11 +893,13 @@ static int begin(struct session *session, const struct stream *stream, struct er
                                stream->offset, 0 /* not encrypted */};
     bool four = is_esp8266(session) || session->board.chip_id == MAGIC_ESP32;
     enum opcode opcode = is_esp8266(session) ? FLASH_BEGIN : FLASH_DEFL_BEGIN;
-    int64_t wait_us = ANSWER_US + (int64_t)sectors * session->family->sectors[0].erase_max_us;
+    int64_t wait_us = FLASH_ANSWER_US + (int64_t)sectors * session->family->sectors[0].erase_max_us;
     struct reply reply;
 
-    return command(session, opcode, words, four ? 4 : 5, 0, wait_us,
-                   is_esp8266(session) ? "FLASH_BEGIN" : "FLASH_DEFL_BEGIN", &reply, error);
+    int status = command(session, opcode, words, four ? 4 : 5, 0, wait_us,
+                         is_esp8266(session) ? "FLASH_BEGIN" : "FLASH_DEFL_BEGIN", &reply, error);
+
+    return status == -EBADMSG ? error_reclass(error, FAILURE_CODE(FAILURE_ERASE)) : status;
 }
 
 /* A block whose checksum came out wrong on the other side is sent again; anything else is the caller's. */
@@ -853,7 +934,7 @@ static int send_stream(struct session *session, struct stream *stream, struct er
     for (uint32_t at = 0; status == 0 && at < stream->length; at += BLOCK_BYTES) {
         uint32_t size = stream->length - at < BLOCK_BYTES ? stream->length - at : BLOCK_BYTES;
         uint32_t makes = is_esp8266(session) ? size : follow(stream, stream->bytes + at, size);
-        int64_t wait_us = ANSWER_US + (int64_t)(makes / page + 1) * session->family->program_max_us;
+        int64_t wait_us = FLASH_ANSWER_US + (int64_t)(makes / page + 1) * session->family->program_max_us;
 
         status = send_block(session, at / BLOCK_BYTES, stream->bytes + at, size, wait_us, error);
         done = done + makes < stream->size ? done + makes : stream->size;
@@ -910,7 +991,8 @@ static int compare_by_md5(struct session *session, uint32_t address, const uint8
                           struct error *error)
 {
     const uint32_t words[] = {address, size, 0, 0};
-    int64_t wait_us = ANSWER_US + (int64_t)size * 8 + (int64_t)BLOCK_BYTES * session->family->program_max_us;
+    int64_t wait_us =
+        FLASH_ANSWER_US + (int64_t)size * 8 + (int64_t)BLOCK_BYTES * session->family->program_max_us;
     uint8_t wanted[16];
     char text[33];
     struct reply reply;
@@ -1011,19 +1093,22 @@ static void esp_disconnect(struct session *session)
     (void)entry_leave(session, &ignored);
 }
 
-/* How well an image compresses is not known here, so only what remains of one that compresses to nothing is
- * counted: a frame with its response. */
+/* Frames without escapes, with their responses. What compression saves is known only when it is done. */
+#define FRAME(size)    (2 + HEADER + (size))
+#define RESPONSE(size) (2 + HEADER + (size) + 4)
+
 static uint32_t esp_wire_bytes(enum wire_operation operation, uint32_t size_or_count)
 {
     switch (operation) {
     case WIRE_ERASE:
     case WIRE_ERASE_ALL:
+        return 0; /* part of writing */
     case WIRE_WRITE:
-        return 0;
+        return FRAME(DATA_HEADER + size_or_count) + RESPONSE(0);
     case WIRE_READ:
-        return (size_or_count + SLOW_READ - 1) / SLOW_READ * (2 + HEADER + 8 + 2 + HEADER + SLOW_READ + 4);
+        return (size_or_count + SLOW_READ - 1) / SLOW_READ * (FRAME(8) + RESPONSE(SLOW_READ));
     case WIRE_CHECKSUM:
-        return 2 + HEADER + 16 + 2 + HEADER + 32 + 4;
+        return FRAME(16) + RESPONSE(32);
     }
     return 0;
 }

@@ -53,7 +53,8 @@ static const char *const return_codes[] = {
 enum {
     SYNC_ANSWER_US = 100 * MS, /* the loader takes one; an adapter with a 16 ms timer more */
     ANSWER_US = 1000 * MS,
-    QUIET_US = 50 * MS, /* silence that ends whatever the loader was still saying */
+    LINE_END_US = 50 * MS, /* an adapter may deliver a line without its last byte */
+    QUIET_US = 50 * MS,    /* silence that ends whatever the loader was still saying */
     FLASH_MARGIN_US = 1000 * MS,
     STOPPED_US = 5000 * MS, /* between XOFF and XON */
 };
@@ -74,10 +75,10 @@ enum {
 #define HIDDEN_MOST   512u
 
 struct lpc {
-    uint8_t waiting[256]; /* received, and not yet looked at */
+    uint8_t waiting[2048]; /* received, and not yet looked at */
     size_t at, count;
+    size_t due;    /* so many bytes at least are still to come: they are read at once */
     char sent[80]; /* the last command, to know its echo by */
-    bool after_cr; /* a line feed that comes now belongs to the line before */
     bool echoes;   /* the loader sends back what it gets, although it was told not to */
     bool stopped;  /* XOFF came, and no XON since */
     bool careful;  /* lines get lost on the way: one at a time */
@@ -114,8 +115,8 @@ static void forget_received(struct session *session)
     struct lpc *state = state_of(session);
 
     port_discard(session->port);
-    state->at = state->count = 0;
-    state->after_cr = state->stopped = false;
+    state->at = state->count = state->due = 0;
+    state->stopped = false;
 }
 
 /* Waits for silence. 0 also when the loader talks on: what follows will find out. */
@@ -127,20 +128,53 @@ static int settle(struct session *session, struct error *error)
     return status == -ETIMEDOUT ? 0 : status;
 }
 
+/* Waits for what is due, or for anything. Returns how many bytes have come. */
+static int receive(struct session *session, int64_t deadline_us, struct error *error)
+{
+    struct lpc *state = state_of(session);
+    size_t now = state->due < sizeof state->waiting ? state->due : sizeof state->waiting;
+    int status;
+
+    if (now == 0)
+        return port_read_some(session->port, state->waiting, sizeof state->waiting, deadline_us, error);
+    state->due -= now;
+    status = port_read(session->port, state->waiting, now, deadline_us, error);
+    return status < 0 ? status : (int)now;
+}
+
 /* The next byte received, or an error. */
 static int next_byte(struct session *session, int64_t deadline_us, struct error *error)
 {
     struct lpc *state = state_of(session);
 
     if (state->at == state->count) {
-        int got = port_read_some(session->port, state->waiting, sizeof state->waiting, deadline_us, error);
+        int got = receive(session, deadline_us, error);
 
+        state->at = 0;
+        state->count = got < 0 ? 0 : (size_t)got;
         if (got < 0)
             return got;
-        state->at = 0;
-        state->count = (size_t)got;
     }
     return state->waiting[state->at++];
+}
+
+/* So many bytes come next, of which some may be here already. */
+static void expect_bytes(struct session *session, size_t size)
+{
+    struct lpc *state = state_of(session);
+    size_t here = state->count - state->at;
+
+    state->due = size > here ? size - here : 0;
+}
+
+/* What came after a line's CR: its LF, or, from loaders that echo only the CR, the next line's first byte. */
+static int finish_line(struct session *session, struct error *error)
+{
+    int byte = next_byte(session, session_deadline(session, LINE_END_US), error);
+
+    if (byte >= 0 && byte != '\n')
+        state_of(session)->at--;
+    return byte >= 0 || byte == -ETIMEDOUT ? 0 : byte;
 }
 
 /* One line without its end; empty ones do not count, as loaders differ in how they end lines. What is too
@@ -158,14 +192,12 @@ static int read_line(struct session *session, char *line, size_t size, int64_t w
             return byte;
         if (byte == XON || byte == XOFF) {
             state->stopped = byte == XOFF;
-        } else if (byte == '\r' || byte == '\n') {
-            state->after_cr = byte == '\r';
-            if (length) {
-                line[length] = '\0';
-                return 0;
-            }
-        } else if (length + 1 < size) {
-            line[length++] = (char)byte;
+        } else if (byte != '\r' && byte != '\n') {
+            if (length + 1 < size)
+                line[length++] = (char)byte;
+        } else if (length) {
+            line[length] = '\0';
+            return byte == '\r' ? finish_line(session, error) : 0;
         }
     }
 }
@@ -173,17 +205,15 @@ static int read_line(struct session *session, char *line, size_t size, int64_t w
 /* Memory as it is: nothing in it is a line's end or flow control. */
 static int read_raw(struct session *session, uint8_t *bytes, uint32_t size, struct error *error)
 {
-    struct lpc *state = state_of(session);
     int64_t deadline_us = session_deadline(session, ANSWER_US + wire_us(session, size));
 
-    for (uint32_t i = 0; i < size;) {
+    expect_bytes(session, size);
+    for (uint32_t i = 0; i < size; i++) {
         int byte = next_byte(session, deadline_us, error);
 
         if (byte < 0)
             return byte;
-        if (!(i == 0 && state->after_cr && byte == '\n'))
-            bytes[i++] = (uint8_t)byte;
-        state->after_cr = false;
+        bytes[i] = (uint8_t)byte;
     }
     return 0;
 }
@@ -555,8 +585,8 @@ static int read_verdict(struct session *session, bool *resend, struct error *err
     int status;
 
     for (unsigned i = 0; i <= GROUP_LINES + 1; i++) {
-        status =
-            read_answer(session, line, sizeof line, ANSWER_US + wire_us(session, 80 * GROUP_LINES), error);
+        status = read_answer(session, line, sizeof line,
+                             ANSWER_US + wire_us(session, (size_t)80 * GROUP_LINES), error);
         if (status < 0)
             return error_prefix(error, "no word on the data");
         *resend = strcmp(line, "RESEND") == 0;
@@ -717,18 +747,29 @@ static int lpc_write(struct session *session, uint32_t address, const uint8_t *b
     return status < 0 ? error_prefix(error, "write at 0x%08" PRIx32, address) : 0;
 }
 
+/* The least that a group of an R has: lines with one character each for their end. */
+static size_t group_length(uint32_t size)
+{
+    uint32_t rest = size % UUENCODE_LINE_BYTES;
+
+    return (size_t)(size / UUENCODE_LINE_BYTES) * (UUENCODE_LINE_CHARS + 1) +
+           (rest ? uuencode_length(rest) + 1 : 0);
+}
+
 /* One group of an R: lines, then the sum of their bytes. 1: the sum is wrong. */
 static int read_group(struct session *session, uint8_t *bytes, uint32_t size, struct error *error)
 {
+    int64_t wait_us = ANSWER_US + wire_us(session, group_length(size));
     uint32_t at = 0, sum;
     int status;
 
+    expect_bytes(session, group_length(size));
     while (at < size) {
         uint8_t data[UUENCODE_LINE_BYTES];
         char line[80];
         int got;
 
-        status = read_answer(session, line, sizeof line, ANSWER_US + wire_us(session, 80), error);
+        status = read_answer(session, line, sizeof line, wait_us, error);
         if (status < 0)
             return status;
         got = uudecode_line(line, strlen(line), data);

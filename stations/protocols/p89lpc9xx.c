@@ -24,8 +24,10 @@
 enum {
     SYNC_ANSWER_US = 60 * MS,
     ANSWER_US = 500 * MS,
+    PATCH_US = 100 * MS, /* for a record that may only be the end of another */
     WRITE_US = 1000 * MS,
     QUIET_US = 50 * MS,
+    FADE_US = 500 * MS, /* at most, until it has finished talking */
 };
 
 enum record_type {
@@ -211,7 +213,7 @@ static int sync_at_rate(struct session *session, uint32_t baud, struct error *er
     if (status == 0 && answer != 'U')
         return error_set(error, -EAGAIN, "no echo of 'U' at %u baud", baud);
     return status < 0 ? status
-                      : port_settle(session->port, QUIET_US, session_deadline(session, 10 * QUIET_US), error);
+                      : port_settle(session->port, QUIET_US, session_deadline(session, FADE_US), error);
 }
 
 /* "Read version": it changes nothing, so it is repeated until a record that was left half-way has ended. */
@@ -223,8 +225,9 @@ static int read_version(struct session *session, struct error *error)
 
     for (int attempt = 0; attempt < RECORDS_TO_END && (status == -EPROTO || status == -EBADMSG); attempt++) {
         if (attempt > 0)
-            (void)port_settle(session->port, QUIET_US, session_deadline(session, 10 * QUIET_US), error);
-        status = ask(session, record, length, ANSWER_US, &session->board.bootloader, 1, error);
+            (void)port_settle(session->port, QUIET_US, session_deadline(session, FADE_US), error);
+        status = ask(session, record, length, session->half_way ? PATCH_US : ANSWER_US,
+                     &session->board.bootloader, 1, error);
         if (status == -ETIMEDOUT && attempt + 1 < RECORDS_TO_END &&
             port_now_us(session->port) < session->deadline_us && session->half_way)
             status = -EPROTO; /* it was the middle of something */
@@ -261,6 +264,10 @@ static int p89lpc_connect(struct session *session, struct error *error)
 
     if (status < 0 && rate_to_blame(session, status))
         status = find_rate(session, true, error);
+    if (status < 0 && status != -EAGAIN && rate_to_blame(session, status) && !session->half_way) {
+        session->half_way = true; /* something answers, but not what it is asked */
+        status = find_rate(session, true, error);
+    }
     session->baud_proven = status == 0 ? session->port->line.baud : 0;
     return status == -EAGAIN ? error_reclass(error, FAILURE_CODE(FAILURE_NO_CONTACT)) : status;
 }
@@ -311,7 +318,7 @@ static int p89lpc_resync(struct session *session, struct error *error)
 {
     bool half_way = session->half_way;
     uint32_t id;
-    int status = port_settle(session->port, QUIET_US, session_deadline(session, 10 * QUIET_US), error);
+    int status = port_settle(session->port, QUIET_US, session_deadline(session, FADE_US), error);
 
     session->half_way = true;
     if (status == 0 || status == -ETIMEDOUT)

@@ -14,11 +14,14 @@
 #include <string.h>
 
 #define MS           1000
-#define GATHER_US    (3000 * MS)
-#define LOOK_US      (500 * MS)
 #define BLOCKS_LEAST 4u /* a pass of fewer costs more than it saves */
 #define BLOCKS_MOST  128u
 #define STATUS_LEAST 6u
+
+enum {
+    GATHER_US = 3000 * MS, /* how long the first one waits for the others */
+    LOOK_US = 500 * MS,
+};
 
 enum gather_state {
     GATHER_WAITING,
@@ -36,6 +39,7 @@ struct gather {
     uint32_t block; /* of the pass */
     int64_t since_us;
     enum gather_state state;
+    const struct gather *leader; /* of the pass it is claimed for; there may be another with other bytes */
 };
 
 static struct gather *gather_of(struct list *node)
@@ -50,6 +54,11 @@ bool isp_gathered(const struct isp_line *line, uint8_t address)
             return true;
     }
     return false;
+}
+
+static bool in_pass_of(const struct gather *gather, const struct gather *leader)
+{
+    return gather->state == GATHER_CLAIMED && gather->leader == leader;
 }
 
 static uint32_t block_count(const struct gather *gather)
@@ -68,7 +77,7 @@ static uint32_t block_size(const struct gather *gather, uint32_t number)
 static bool is_blank(const struct gather *gather, uint32_t number)
 {
     uint8_t blank = gather->session->family->erased_value;
-    const uint8_t *bytes = gather->bytes + number * gather->block;
+    const uint8_t *bytes = gather->bytes + (size_t)number * gather->block;
 
     for (uint32_t i = 0; i < block_size(gather, number); i++)
         if (bytes[i] != blank)
@@ -110,34 +119,35 @@ static int join(struct session *session, const struct gather *gather, uint8_t gr
 }
 
 /* The next one that is claimed and has not been looked at; sessions may leave while we wait. */
-static struct gather *next_unjoined(struct isp_line *line, const bool *looked_at)
+static struct gather *next_unjoined(struct isp_line *line, const struct gather *leader, const bool *looked_at)
 {
     LIST_EACH (node, &line->gathering) {
         struct gather *gather = gather_of(node);
 
-        if (gather->state == GATHER_CLAIMED && !looked_at[isp_of(gather->session)->address])
+        if (in_pass_of(gather, leader) && !looked_at[isp_of(gather->session)->address])
             return gather;
     }
     return NULL;
 }
 
-static unsigned claimed(const struct isp_line *line)
+static unsigned claimed(const struct isp_line *line, const struct gather *leader)
 {
     unsigned count = 0;
 
     LIST_EACH (node, &line->gathering) {
-        count += gather_of(node)->state == GATHER_CLAIMED;
+        count += in_pass_of(gather_of(node), leader);
     }
     return count;
 }
 
-static int join_all(struct session *session, uint8_t group, struct error *error)
+static int join_all(const struct gather *leader, uint8_t group, struct error *error)
 {
+    struct session *session = leader->session;
     struct isp_line *line = isp_of(session)->line;
     bool looked_at[ADDRESSES] = {false};
     struct gather *gather;
 
-    while ((gather = next_unjoined(line, looked_at)) != NULL) {
+    while ((gather = next_unjoined(line, leader, looked_at)) != NULL) {
         uint8_t address = isp_of(gather->session)->address;
         int status = join(session, gather, group, error);
 
@@ -157,48 +167,48 @@ static int join_all(struct session *session, uint8_t group, struct error *error)
 }
 
 /* The slowest unit sets the pace. */
-static int64_t pace_us(const struct isp_line *line, uint32_t address, uint32_t size)
+static int64_t pace_us(const struct gather *leader, uint32_t address, uint32_t size)
 {
+    const struct isp_line *line = isp_of(leader->session)->line;
     int64_t most_us = 0;
 
     LIST_EACH (node, &line->gathering) {
         const struct gather *gather = gather_of(node);
         int64_t own_us = isp_write_us(&line->units[isp_of(gather->session)->address], address, size);
 
-        if (gather->state == GATHER_CLAIMED && own_us > most_us)
+        if (in_pass_of(gather, leader) && own_us > most_us)
             most_us = own_us;
     }
     return most_us;
 }
 
-static void tell_progress(struct isp_line *line, uint32_t done)
+static void tell_progress(const struct gather *leader, uint32_t done)
 {
-    LIST_EACH (node, &line->gathering) {
+    LIST_EACH (node, &isp_of(leader->session)->line->gathering) {
         struct gather *gather = gather_of(node);
 
-        if (gather->state == GATHER_CLAIMED && gather->session->advanced)
+        if (in_pass_of(gather, leader) && gather->session->advanced)
             gather->session->advanced(gather->session->advanced_context, done);
     }
 }
 
-static int send_block(struct session *session, const struct gather *work, uint8_t group, uint32_t number,
-                      struct error *error)
+static int send_block(const struct gather *leader, uint8_t group, uint32_t number, struct error *error)
 {
     uint8_t data[3 + ISP_DATA_MAX] = {group};
-    struct isp_line *line = isp_of(session)->line;
-    uint32_t at = work->address + number * work->block, size = block_size(work, number);
+    struct session *session = leader->session;
+    uint32_t at = leader->address + number * leader->block, size = block_size(leader, number);
     const struct request request = {.command = ISP_WRITE,
                                     .data = data,
                                     .size = 3 + size,
-                                    .own_us = pace_us(line, at, size),
+                                    .own_us = pace_us(leader, at, size),
                                     .what = "WRITE to all"};
     int status = port_take(session->port, session->deadline_us, error);
 
     if (status < 0)
         return status;
     put_be16(data + 1, (uint16_t)at);
-    memcpy(data + 3, work->bytes + number * work->block, size);
-    if (line->ears != EARS_ALL)
+    memcpy(data + 3, leader->bytes + (size_t)number * leader->block, size);
+    if (isp_of(session)->line->ears != EARS_ALL)
         status = isp_open_all(session, error);
     if (status == 0)
         status = isp_tell_all(session, &request, error);
@@ -206,16 +216,59 @@ static int send_block(struct session *session, const struct gather *work, uint8_
     return status;
 }
 
-/* Every block once; the first one, with the reset vector, last. */
-static int pass(struct session *session, const struct gather *work, uint8_t group, struct error *error)
+/* A unit of this line whose station has nothing to do now answers roll-call 0: as a member of a group that
+ * nobody writes to it keeps silent. Who is no station's unit is not known, and stays what it is. */
+static int quiet_bystander(struct session *session, uint8_t address, struct error *error)
 {
-    uint32_t count = block_count(work);
-    int status = 0;
+    static const uint8_t nothing[6];
+    const struct request request = {
+        .address = address, .command = ISP_JOIN, .data = nothing, .size = sizeof nothing, .what = "JOIN"};
+    struct unit *unit = unit_of(session, address);
+    struct answer answer;
+    int status;
+
+    if (unit->joined || unit->asked || !port_rs485_knows(session->port, address))
+        return 0;
+    unit->asked = true;
+    status = isp_ask_once(session, &request, &answer, error);
+    unit->joined = status == 0 && answer.packet[3] == ISP_DONE;
+    return status == -ECANCELED || status == -ENODEV ? status : 0;
+}
+
+static int open_all(struct session *session, struct error *error)
+{
+    int status = port_take(session->port, session->deadline_us, error);
+
+    if (status < 0)
+        return status;
+    status = isp_open_all(session, error);
+    port_give(session->port);
+    return status;
+}
+
+/* Opens the ears of the group, and makes sure that nobody else listens. -EAGAIN: somebody unknown does. */
+static int open_group(struct session *session, struct error *error)
+{
+    int status = open_all(session, error);
+
+    if (status != -EAGAIN)
+        return status;
+    status = 0;
+    for (unsigned address = 1; address < ADDRESSES && status == 0; address++)
+        status = quiet_bystander(session, (uint8_t)address, error);
+    return status < 0 ? status : open_all(session, error);
+}
+
+/* Every block once; the first one, with the reset vector, last. */
+static int pass(const struct gather *leader, uint8_t group, struct error *error)
+{
+    uint32_t count = block_count(leader);
+    int status = open_group(leader->session, error);
 
     for (uint32_t i = 1; i <= count && status == 0; i++) {
-        if (!is_blank(work, i % count))
-            status = send_block(session, work, group, i % count, error);
-        tell_progress(isp_of(session)->line, i * work->block < work->size ? i * work->block : work->size);
+        if (!is_blank(leader, i % count))
+            status = send_block(leader, group, i % count, error);
+        tell_progress(leader, i * leader->block < leader->size ? i * leader->block : leader->size);
     }
     return status;
 }
@@ -243,26 +296,27 @@ static unsigned claim(struct isp_line *line, struct gather *leader)
             const struct unit *unit = &line->units[isp_of(gather->session)->address];
 
             gather->state = GATHER_CLAIMED;
+            gather->leader = leader;
             block = unit->data_max < block ? unit->data_max : block;
         }
     }
     LIST_EACH (node, &line->gathering) {
-        if (gather_of(node)->state == GATHER_CLAIMED)
+        if (in_pass_of(gather_of(node), leader))
             gather_of(node)->block = block;
     }
-    return claimed(line);
+    return claimed(line, leader);
 }
 
 /* However it ended, those who wait go on: to look what arrived, or block by block. */
-static void release_claimed(struct session *session, bool passed)
+static void release_claimed(const struct gather *leader, bool passed)
 {
-    LIST_EACH (node, &isp_of(session)->line->gathering) {
+    LIST_EACH (node, &isp_of(leader->session)->line->gathering) {
         struct gather *gather = gather_of(node);
 
-        if (gather->state == GATHER_CLAIMED)
+        if (in_pass_of(gather, leader))
             gather->state = passed ? GATHER_DONE : GATHER_ALONE;
     }
-    port_rs485_wake(session->port);
+    port_rs485_wake(leader->session->port);
 }
 
 static int lead(struct gather *leader, struct error *error)
@@ -271,18 +325,19 @@ static int lead(struct gather *leader, struct error *error)
     struct isp_line *line = isp_of(session)->line;
     uint8_t group = next_group(session);
     int status = claim(line, leader) > 1 && block_count(leader) <= BLOCKS_MOST
-                     ? join_all(session, group, error)
+                     ? join_all(leader, group, error)
                      : error_set(error, -EAGAIN, "nobody has the same to write");
 
-    if (status == 0 && claimed(line) > 1 && leader->state == GATHER_CLAIMED) {
-        log_info(&session->log, "one pass of %u blocks for %u units", block_count(leader), claimed(line));
-        status = pass(session, leader, group, error);
+    if (status == 0 && claimed(line, leader) > 1 && leader->state == GATHER_CLAIMED) {
+        log_info(&session->log, "one pass of %u blocks for %u units", block_count(leader),
+                 claimed(line, leader));
+        status = pass(leader, group, error);
     } else if (status == 0) {
         status = error_set(error, -EAGAIN, "too few units joined");
     }
     if (status == -EAGAIN || status == -EPROTO || status == -ETIMEDOUT)
         log_info(&session->log, "%s: by turns", error->text);
-    release_claimed(session, status == 0);
+    release_claimed(leader, status == 0);
     return status == -EAGAIN || status == -EPROTO || status == -ETIMEDOUT ? 0 : status;
 }
 

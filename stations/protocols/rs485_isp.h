@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two halves of the networked ISP share: rs485_isp.c (contact and commands) and rs485_group.c (one
- * pass for many units). Section names are those of rs485_isp.md. */
+/* What the files of the networked ISP share: rs485_line.c (turns, roll-call, packets), rs485_isp.c (commands)
+ * and rs485_group.c (one pass for many units). Section names are those of rs485_isp.md. */
 #ifndef FLASHFARM_STATIONS_PROTOCOLS_RS485_ISP_H
 #define FLASHFARM_STATIONS_PROTOCOLS_RS485_ISP_H
 
@@ -24,6 +24,7 @@ struct unit {
     int64_t met_us;   /* when its session began */
     int64_t seen_us;  /* its session's last turn */
     bool joined;      /* a member: roll-call 0 opens its ear without an answer */
+    bool asked;       /* to join without a session, so that roll-call 0 stays silent */
     bool completed;   /* was sent to its application: only a break brings it back */
     unsigned mute;    /* requests in a row without an answer */
     uint8_t data_max; /* what DESCRIBE told: M, … */
@@ -84,6 +85,23 @@ static inline struct unit *unit_of(const struct session *session, uint8_t addres
 {
     return &isp_of(session)->line->units[address];
 }
+
+/* rs485_line.c. Finds what is known of the line; at the first call of a session. */
+void isp_attach(struct session *session);
+/* Those who wait for something to change on the line look again. */
+void isp_tell_others(struct session *session);
+/* Whether units are still where we left them: not after two seconds of silence. */
+bool isp_awake(struct session *session);
+/* In one's turn, without a break: who sits in the ISP answers. Nobody did: isp_silent(status). */
+int isp_call_me(struct session *session, struct error *error);
+bool isp_silent(int status);
+/* In one's turn. Opens this unit's ear and closes all others. -EAGAIN: it does not answer. */
+int isp_select(struct session *session, uint8_t address, struct error *error);
+/* Until this unit answers, with a break where that may be. FAILURE_NO_CONTACT. */
+int isp_contact(struct session *session, struct error *error);
+/* One turn of isp_ask(), without judging the answer's status. */
+int isp_ask_once(struct session *session, const struct request *request, struct answer *answer,
+                 struct error *error);
 
 /* Takes turns, selects the unit, sends, and reads the answer, three times if need be. -ETIMEDOUT: mute;
  * -EPROTO: nonsense; -EBADMSG or a failure class: the unit's status says no. */

@@ -10,9 +10,9 @@
  * - optiboot takes a byte that should have been EOP and is not for an error, and is gone 16 ms later. There
  *   is no way back into step but another reset.
  * - Both blink before they listen, up to 0.6 s. Two bytes sent meanwhile wait in the receiver, more are lost.
- * - Load Address is a word address, for EEPROM too. Neither writes on from where it stopped; optiboot reads
- *   on. So the address goes with each page, in one write with it: nothing is lost by that, as it is never
- *   refused, and the answer comes while the page is on the line.
+ * - Load Address is a word address, for EEPROM too, but for ATmegaBOOT of the ATmega8. Neither writes on from
+ * where it stopped; optiboot reads on. So the address goes with each page, in one write with it: nothing is
+ * lost by that, as it is never refused, and the answer comes while the page is on the line.
  * - optiboot without EEPROM takes data for it and programs them into flash. */
 #include "protocol.h"
 #include "protocols.h"
@@ -58,6 +58,7 @@ struct stk500v1 {
     bool writing;          /* a page was sent and not answered */
     bool reads_on;         /* a read goes on where the last one ended */
     uint32_t next_address; /* where that is; NO_ADDRESS: unknown */
+    bool eeprom_by_bytes;  /* Load Address counts bytes when EEPROM follows */
     uint32_t bank;         /* extended address in force, plus one; 0: none was sent */
 };
 
@@ -152,11 +153,14 @@ static int select_bank(struct session *session, uint32_t address, struct error *
 
 #define ADDRESS_SIZE 4u
 
-static void put_address(uint8_t frame[ADDRESS_SIZE], uint32_t address)
+static void put_address(struct session *session, uint8_t frame[ADDRESS_SIZE], enum avr_memory memory,
+                        uint32_t address)
 {
+    uint32_t count = memory == AVR_EEPROM && state_of(session)->eeprom_by_bytes ? address : address / 2;
+
     frame[0] = LOAD_ADDRESS;
-    frame[1] = (uint8_t)(address / 2); /* low byte first, here alone */
-    frame[2] = (uint8_t)(address / 2 >> 8);
+    frame[1] = (uint8_t)count; /* low byte first, here alone */
+    frame[2] = (uint8_t)(count >> 8);
     frame[3] = EOP;
 }
 
@@ -348,7 +352,7 @@ static int read_page(struct session *session, enum avr_memory memory, uint32_t a
     size_t head = there ? 0 : ADDRESS_SIZE;
     int status;
 
-    put_address(frame, address);
+    put_address(session, frame, memory, address);
     put_page_head(frame + head, READ_PAGE, memory, size);
     frame[head + PAGE_HEAD] = EOP;
     state->next_address = NO_ADDRESS;
@@ -427,7 +431,7 @@ static int write_page(struct session *session, enum avr_memory memory, uint32_t 
     int64_t wait_us = ANSWER_US + avr_write_max_us(session->family, memory, size);
     int status;
 
-    put_address(frame, address);
+    put_address(session, frame, memory, address);
     put_page_head(frame + ADDRESS_SIZE, PROG_PAGE, memory, size);
     memcpy(frame + ADDRESS_SIZE + PAGE_HEAD, bytes, size);
     frame[length - 1] = EOP;
@@ -496,7 +500,8 @@ static int v1_write(struct session *session, uint32_t address, const uint8_t *by
 
 /* --- who is there ------------------------------------------------------------------------- */
 
-#define OPTIBOOT_MAJOR  4u /* ATmegaBOOT calls itself 1.16 */
+#define OPTIBOOT_MAJOR  4u    /* ATmegaBOOT calls itself 1.16 */
+#define MEGA8_MINOR     0x12u /* and 1.18 on the ATmega8 */
 #define OPTIBOOT_SIZE   512u
 #define ATMEGABOOT_SIZE 2048u
 #define LOADER_START    8u
@@ -604,6 +609,7 @@ static int v1_identify(struct session *session, struct error *error)
     if (!session->family)
         return 0;
     optiboot = major >= OPTIBOOT_MAJOR;
+    state_of(session)->eeprom_by_bytes = !optiboot && minor == MEGA8_MINOR;
     status = find_loader(session, optiboot, error);
     if (status == 0 && optiboot)
         status = test_reading_on(session, error);

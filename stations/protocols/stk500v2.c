@@ -12,6 +12,8 @@
  * - The pointer stops 16 KiB before the end of flash: what lies there is never erased.
  * - An EEPROM byte is written at the address loaded, and read at twice that.
  * - An odd count of flash bytes to read would not end before 64 Ki words.
+ * - "!!!" among the ten bytes in which its count of bytes received begins again at 0, as it does every 64 Ki,
+ *   makes it leave for a monitor and never come back. Such a message is sent a little later.
  * - Of the lock byte it can set the bits of the boot section's rules; fuses it can read. */
 #include "protocol.h"
 #include "protocols.h"
@@ -69,6 +71,7 @@ struct stk500v2 {
     uint8_t sequence;
     uint32_t position; /* the loader's address, in its own counting: flash bytes, half bytes of EEPROM when
                           it writes, bytes when it reads; NO_POSITION: unknown */
+    uint32_t sent;     /* bytes since the reset */
     uint32_t erased_up_to;  /* its own erasing has come at least here */
     int64_t eeprom_idle_us; /* when the EEPROM has certainly finished its last byte: a read before that gets
                                rubbish, as the loader does not look */
@@ -112,17 +115,19 @@ static int send_message(struct session *session, uint8_t *frame, size_t body_siz
     put_be16(frame + 2, (uint16_t)body_size);
     frame[4] = TOKEN;
     frame[size - 1] = xor_of(frame, size - 1);
+    state_of(session)->sent += (uint32_t)size;
     return port_write(session->port, frame, size,
                       session_deadline(session, ANSWER_US + wire_us(session, size)), error);
 }
 
-/* One message, whosever answer it is; its body goes to frame + HEAD_SIZE. Returns the body's size. The least
- * message has a body of two bytes, so that what comes first can be read at once. */
-static int receive_message(struct session *session, uint8_t frame[MESSAGE_MAX], int64_t deadline_us,
-                           struct error *error)
+/* One message, whosever answer it is, of which `have` bytes stand in the frame already; its body goes to
+ * frame + HEAD_SIZE. Returns the body's size. The least message has a body of two bytes, so that what comes
+ * first can be read at once. */
+static int receive_message(struct session *session, uint8_t frame[MESSAGE_MAX], size_t have,
+                           int64_t deadline_us, struct error *error)
 {
     const size_t least = HEAD_SIZE + 2 + 1;
-    int status = port_read(session->port, frame, least, deadline_us, error);
+    int status = port_read(session->port, frame + have, least - have, deadline_us, error);
     size_t body_size;
 
     if (status < 0)
@@ -147,7 +152,7 @@ static int receive_answer(struct session *session, uint8_t frame[MESSAGE_MAX], i
     int status;
 
     do
-        status = receive_message(session, frame, deadline_us, error);
+        status = receive_message(session, frame, 0, deadline_us, error);
     while (status >= 0 && frame[1] != state_of(session)->sequence);
     return status;
 }
@@ -176,6 +181,25 @@ static int exchange(struct session *session, uint8_t frame[MESSAGE_MAX], size_t 
     if ((size_t)status != answer_size)
         return error_set(error, -EPROTO, "%d bytes instead of %zu answer to %s", status, answer_size, what);
     return 0;
+}
+
+#define COUNT_PERIOD 0x10000u
+#define MONITOR_SPAN 10u
+#define UNSURE       128u /* bytes that the loader, still starting, may not have counted, or a probe sent */
+
+/* Whether data that goes out next has "!!!" where the loader may take it for a call of its monitor. */
+static bool calls_monitor(struct session *session, const uint8_t *data, size_t size)
+{
+    uint32_t first = state_of(session)->sent + HEAD_SIZE + PROGRAM_HEAD + 1; /* the count of data[0] */
+
+    for (size_t i = 0; i + 2 < size; i++) {
+        uint32_t past = (first + (uint32_t)i) % COUNT_PERIOD;
+
+        if (memcmp(data + i, "!!!", 3) == 0 &&
+            (past < MONITOR_SPAN + UNSURE || past + UNSURE >= COUNT_PERIOD))
+            return true;
+    }
+    return false;
 }
 
 /* A short command, of which the third byte of the answer is wanted. */
@@ -220,6 +244,16 @@ static bool timed_out(const struct session *session, int status)
 #define LOADER_NAME  "AVRISP_2"
 #define SIGN_ON_BODY (3 + sizeof LOADER_NAME - 1)
 
+static int find_start(struct session *session, uint8_t *byte, int64_t deadline_us, struct error *error)
+{
+    int status;
+
+    do
+        status = port_read(session->port, byte, 1, deadline_us, error);
+    while (status == 0 && *byte != MESSAGE_START);
+    return status;
+}
+
 /* Sign On, and the loader's name. The answer may follow what a floating line said during the reset, so the
  * start of it is searched; a late one to an earlier Sign On is as good. */
 static int sign_on(struct session *session, struct error *error)
@@ -232,7 +266,9 @@ static int sign_on(struct session *session, struct error *error)
         return status;
     deadline_us = session_deadline(session, POLL_US + wire_us(session, 32));
     do {
-        status = receive_message(session, frame, deadline_us, error);
+        status = find_start(session, frame, deadline_us, error);
+        if (status == 0)
+            status = receive_message(session, frame, 1, deadline_us, error);
     } while (status == -EPROTO && port_now_us(session->port) < deadline_us);
     if (status < 0)
         return status == -EPROTO ? error_reclass(error, -ETIMEDOUT) : status;
@@ -267,6 +303,7 @@ static int sign_on_afresh(struct session *session, struct error *error)
     int status = entry_enter(session, error);
 
     state_of(session)->erased_up_to = 0;
+    state_of(session)->sent = 0;
     if (status < 0)
         return status;
     return sign_on_within(session, entry_resets(session->entry) ? WINDOW_US : STRAPPED_US, error);
@@ -505,6 +542,17 @@ static int restart_erasing(struct session *session, struct error *error)
     return status;
 }
 
+/* Commands that change nothing, until the loader's count has passed the place. */
+static int pass_monitor(struct session *session, const uint8_t *bytes, uint32_t size, struct error *error)
+{
+    uint8_t ignored;
+    int status = 0;
+
+    while (status == 0 && calls_monitor(session, bytes, size))
+        status = get_parameter(session, PARAMETER_SW_MAJOR, &ignored, error);
+    return status;
+}
+
 static int program(struct session *session, enum command opcode, const uint8_t *bytes, uint32_t size,
                    int64_t wait_us, struct error *error)
 {
@@ -514,7 +562,10 @@ static int program(struct session *session, enum command opcode, const uint8_t *
                                                      {0xC1, 10, 0xC1, 0xC2, 0xA0, 0x00, 0x00}};
     uint8_t frame[MESSAGE_MAX];
     bool flash = opcode == PROGRAM_FLASH;
+    int status = pass_monitor(session, bytes, size, error);
 
+    if (status < 0)
+        return status;
     frame[HEAD_SIZE] = (uint8_t)opcode;
     put_be16(frame + HEAD_SIZE + 1, (uint16_t)size);
     memcpy(frame + HEAD_SIZE + 3, how[flash ? 0 : 1], sizeof how[0]);

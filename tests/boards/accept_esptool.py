@@ -38,8 +38,8 @@ def install(work):
     os.makedirs(target, exist_ok=True)
     for name in ("package.json", "package-lock.json", "esptool.mjs"):
         shutil.copy(os.path.join(source, name), target)
-    stamp = os.path.join(target, "node_modules", ".package-lock.json")
-    if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime(os.path.join(source, "package-lock.json")):
+    lock, stamp = os.path.join(source, "package-lock.json"), os.path.join(target, "node_modules", ".package-lock.json")
+    if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime(lock):
         subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=target, check=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     return os.path.join(target, "esptool.mjs")
@@ -192,9 +192,9 @@ class Board:
 
     def written(self, compress):
         at = 0x10000
-        with self.esptool(115200 if self.chip == "esp8266" else 460800) as tool:
-            for size in (70001, 30000): # the second over the first: right only if BEGIN erases
-                image = self.image(size)
+        for size in (70001, 30000): # the second over the first: right only if BEGIN erases
+            image = self.image(size)
+            with self.esptool(115200 if self.chip == "esp8266" else 460800) as tool:
                 tool.ask("main")
                 self.equal(tool.ask("write", file=self.file, address=at, compress=compress,
                                     verify=self.chip != "esp8266"), None, f"write, compressed: {compress}")
@@ -203,7 +203,7 @@ class Board:
                 self.check(set(flash[:at]) == {0xFF}, "before it flash is erased")
                 if self.chip != "esp8266":
                     self.equal(tool.ask("md5", address=at, size=len(image)), hashlib.md5(image).hexdigest(), "sum")
-            self.farm.ask("insert", self.name)
+        self.farm.ask("insert", self.name)
 
     def loaded(self):
         """The stub of esptool-js is taken and started; it does not run, so it does not say OHAI."""
@@ -285,9 +285,10 @@ class Board:
             self.check(self.farm.dump(self.name)[:len(data)] == data, "flash is what was packed")
             rom.begin(0x10, len(data), len(pieces), BLOCK, 0x20000)
             self.equal(rom.error(block(0x11, b"\x00" * 100)), 0x0B, "not a stream")
-            rom.begin(0x10, len(data), len(pieces), BLOCK, 0x20000)
-            rom.error(block(0x11, pieces[0]))
-            self.equal(rom.error(block(0x11, pieces[0])), 0x0B, "the same again breaks the stream")
+            rom.begin(0x10, len(data), len(pieces) + 1, BLOCK, 0x20000)
+            errors = [rom.error(block(0x11, piece)) for piece in pieces[:1] + pieces]
+            errors.append(rom.error(frame(0x12, words(1))))
+            self.check(0x0B in errors, "the same again breaks the stream")
             rom.begin(0x10, len(data), len(pieces), BLOCK, 0x20000)
             rom.error(block(0x11, pieces[0]))
             self.equal(rom.error(frame(0x12, words(1))), 0x0B, "END in its middle")
@@ -371,9 +372,9 @@ def auto_reset(farm, checks, name):
         checks.check(farm.wait_for(name, "phase", "held"), f"{name}: RTS holds it")
         line.lines(dtr=True, rts=False)
         checks.check(farm.wait_for(name, "phase", "fresh"), f"{name}: DTR leads to the loader, over both asserted")
-        line.lines(dtr=False)
-        log = line.read_until(b"download")
+        log = line.read_until(b"waiting for download\r\n")
         checks.check(b"waiting for download\r\n" in log, f"{name}: the log says so: {log}")
+        line.lines(dtr=False)
         line.send(SYNC)
         checks.check(b"\xc0\x01\x08" in line.read_until(b"\xc0\x01\x08"), f"{name}: SYNC is answered")
         line.lines(dtr=True, rts=True)

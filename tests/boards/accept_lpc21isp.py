@@ -269,7 +269,8 @@ class Board:
         with self.opened() as isp:
             self.equal(isp.command(f"R 0 {count + 4}"), 0, "R")
             data = isp.read(count + 4) if self.chip == "lpc812" else isp.read_lines(count + 4)
-            self.check(data[count:] == b"\xff" * 4 and data[count - 8:count] != b"\xff" * 8, f"{count} bytes are hidden")
+            self.check(data[count:] == b"\xff" * 4 and data[count - 8:count] != b"\xff" * 8,
+                       f"{count} bytes are hidden")
             self.equal(isp.command("I 0 0"), 0 if self.chip == "lpc812" else 8, "blank check of sector 0")
 
     def protection(self):

@@ -49,11 +49,11 @@ static void on_timer(struct timer *timer, uint64_t now_ns)
         flush(cable, now_ns);
 }
 
-/* Two at a time on a half-duplex line. */
+/* Two at a time on a half-duplex line. Like other noise it is never a small number. */
 static uint8_t clash(struct cable *cable, uint8_t byte)
 {
     cable->noise = sim_mix(cable->noise ^ byte);
-    return (uint8_t)cable->noise;
+    return (uint8_t)(0xE0 | cable->noise);
 }
 
 /* The other units hear an answer too. Nobody answers an answer. */

@@ -14,7 +14,7 @@ static void write_station(const struct board *board, FILE *file)
     uint64_t baud = board->options->baud;
     bool remote = board_wired(board);
     const char *entry = model->conf_entry ? model->conf_entry(remote) : "none";
-    const char *lines = model->conf_lines ? model->conf_lines(remote) : NULL;
+    const char *lines = model->conf_lines ? model->conf_lines(board->state) : NULL;
     char *port = board_port_name(board);
 
     if (!baud)

@@ -9,7 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIFO_BYTES = 128, SLIP_END = 0xC0, SLIP_ESCAPE = 0xDB, SLIP_ESCAPED_END = 0xDC, SLIP_ESCAPED_ESCAPE = 0xDD };
+enum {
+    FIFO_BYTES = 128,
+    SLIP_END = 0xC0,
+    SLIP_ESCAPE = 0xDB,
+    SLIP_ESCAPED_END = 0xDC,
+    SLIP_ESCAPED_ESCAPE = 0xDD
+};
 
 /* A capacitor lets EN rise slowly; until then IO0 may still change. */
 #define RISE_NS (2 * NS_PER_MS)
@@ -51,11 +57,14 @@ void esp_respond(struct esp *esp, uint8_t op, uint32_t value, const uint8_t *dat
     receiver_says(&esp->receiver, coded, coded_bytes);
 }
 
-/* The log has a rate of its own, whatever the client's is. */
+/* The log has a rate of its own, whatever the client's is. Before there is a client nobody hears it. */
 static void say_log(struct esp *esp, const char *log)
 {
     struct board *board = esp->receiver.board;
 
+    board_lock_baud(board, false);
+    if (!board_port_open(board))
+        return;
     board_set_baud(board, esp->chip->log_baud);
     receiver_says(&esp->receiver, (const uint8_t *)log, strlen(log));
     board_lock_baud(board, false);
@@ -171,6 +180,11 @@ static void modem(void *state, bool dtr, bool rts, uint64_t at_ns)
     }
 }
 
+static const char *conf_entry(bool remote)
+{
+    return remote ? "esp" : "none";
+}
+
 static const char *chip_name(size_t index)
 {
     const struct esp_chip *chip = esp_chip_at(index);
@@ -267,8 +281,8 @@ static void describe(const void *state, char *text, size_t size)
     const struct esp *esp = state;
     const uint8_t *mac = esp->mac;
 
-    (void)snprintf(text, size, "protected=%d uid=%02x%02x%02x%02x%02x%02x", esp->secure_download, mac[0], mac[1],
-                   mac[2], mac[3], mac[4], mac[5]);
+    (void)snprintf(text, size, "protected=%d uid=%02x%02x%02x%02x%02x%02x", esp->secure_download, mac[0],
+                   mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
 const struct model esp_rom_model = {
@@ -281,6 +295,7 @@ const struct model esp_rom_model = {
     .reset = reset,
     .modem = modem,
     .run = run,
+    .conf_entry = conf_entry,
     .renew = renew,
     .identify = identify,
     .lock = lock,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loader's commands except those on flash: synchronisation, RAM, registers (with the SPI controller behind
- * some of them), rate, security; and which of them a chip has. */
+/* The loader's commands except those on flash: synchronisation, RAM, registers (with the SPI controller
+ * behind some of them), rate, security; and which of them a chip has. */
 #include "common.h"
 #include "esp_rom.h"
 
@@ -9,6 +9,7 @@
 enum { SPI_CMD_USR = 1 << 18, RDID = 0x9F, SYNC_REPLIES = 8 };
 
 #define MAGIC_AT   0x40001000U
+#define RAM_FROM   0x3FC00000U /* of any of them */
 #define SYNC_VALUE 0x20120707U
 
 const uint8_t *esp_payload(const struct esp_request *request, size_t *count, enum esp_error *error)
@@ -55,7 +56,7 @@ static void mem_begin(struct esp *esp, const struct esp_request *request)
         respond(esp, request, ESP_MALFORMED);
         return;
     }
-    if (esp_word(request->data + 8) > ESP_RAM_BLOCK_BYTES || esp_word(request->data + 12) < 0x3FF00000) {
+    if (esp_word(request->data + 8) > ESP_RAM_BLOCK_BYTES || esp_word(request->data + 12) < RAM_FROM) {
         respond(esp, request, ESP_FAILED);
         return;
     }
@@ -186,7 +187,8 @@ static void write_registers(struct esp *esp, const struct esp_request *request)
         keep_register(esp, at, (get_register(esp, at) & ~mask) | (esp_word(four + 4) & mask));
         if (at == esp->chip->spi_at && get_register(esp, at) & SPI_CMD_USR)
             run_spi(esp);
-        receiver_spends(&esp->receiver, esp->receiver.board->options->pace ? esp_word(four + 12) * NS_PER_US : 0);
+        receiver_spends(&esp->receiver,
+                        esp->receiver.board->options->pace ? esp_word(four + 12) * NS_PER_US : 0);
     }
     respond(esp, request, ESP_GOOD);
 }

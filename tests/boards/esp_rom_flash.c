@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Flash through the ROM loader: erased as a whole at BEGIN, written block after block where the last one ended
- * (the sequence number is not looked at), plain or inflated on the way. */
+/* Flash through the ROM loader: erased as a whole at BEGIN, written block after block where the last one
+ * ended (the sequence number is not looked at), plain or inflated on the way. */
 #include "common.h"
 #include "esp_rom.h"
 #include "esp_rom_md5.h"

@@ -2,7 +2,7 @@
 /* See esp_rom_md5.h. RFC 1321; the constants are its own: 2^32 times the sines of 1 to 64. */
 #include "esp_rom_md5.h"
 
-#include <string.h>
+#include <stddef.h>
 
 static const uint32_t sines[64] = {
     0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613, 0xfd469501,
@@ -48,8 +48,9 @@ static void take_block(struct md5 *md5)
     uint32_t a = md5->state[0], b = md5->state[1], c = md5->state[2], d = md5->state[3];
 
     for (unsigned step = 0; step < 64; step++) {
-        const uint8_t *bytes = md5->block + word_of(step) * 4;
-        uint32_t word = bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+        const uint8_t *bytes = &md5->block[4 * (size_t)word_of(step)];
+        uint32_t word =
+            bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
         uint32_t sum = a + mixed(step, b, c, d) + sines[step] + word;
 
         a = d;

@@ -116,24 +116,28 @@ static int refuse_chip(const char *name)
     return -1;
 }
 
-/* CHIP=COUNT, or CHIP for one. */
-static int add_kind(struct farm *farm, char *kind)
+/* CHIP=COUNT, or CHIP for one. What is not our own may be the helper's, by the name as it stands. */
+static int add_kind(struct farm *farm, const char *kind)
 {
-    char *mark = strchr(kind, '=');
+    char *name = sim_text("%s", kind), *mark = strchr(name, '=');
     const struct model *model;
     uint64_t count = 1;
     size_t chip_index;
+    int result = 0;
 
-    if (mark && sim_number(mark + 1, 1, BOARDS_MAX, &count))
-        return sim_complain("--boards %s: not a number from 1 to %d", kind, BOARDS_MAX);
-    if (helper_knows(kind)) {
-        helper_want(&farm->helper, kind);
-        return 0;
-    }
     if (mark)
         *mark = '\0';
-    model = model_of_chip(kind, &chip_index);
-    return model ? add_known(farm, model, chip_index, count) : refuse_chip(kind);
+    model = model_of_chip(name, &chip_index);
+    if (mark && sim_number(mark + 1, 1, BOARDS_MAX, &count))
+        result = sim_complain("--boards %s: not a number from 1 to %d", kind, BOARDS_MAX);
+    else if (model)
+        result = add_known(farm, model, chip_index, count);
+    else if (helper_knows(name))
+        helper_want(&farm->helper, kind);
+    else
+        result = refuse_chip(name);
+    free(name);
+    return result;
 }
 
 static int add_boards(struct farm *farm, const char *text)

@@ -17,7 +17,7 @@ READY_TIMEOUT_S = 20
 class Farm:
     """A running simulator; ends with the block it is used in."""
 
-    def __init__(self, program, boards, *options):
+    def __init__(self, program, boards, *options, control="control"):
         self.dir = tempfile.mkdtemp(prefix="flashfarm-boards-")
         self.dumps = os.path.join(self.dir, "dumps")
         os.mkdir(self.dumps)
@@ -30,7 +30,7 @@ class Farm:
             raise SystemExit(f"flashfarm-sim did not get ready: {line!r}")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(READY_TIMEOUT_S)
-        self.socket.connect(os.path.join(self.dir, "control"))
+        self.socket.connect(os.path.join(self.dir, control))
         self.replies = self.socket.makefile("r")
         self.lock = threading.Lock()
 

@@ -256,6 +256,11 @@ static void modem(void *state, bool dtr, bool rts, uint64_t at_ns)
         boot(lpc, rts, at_ns);
 }
 
+static const char *conf_entry(bool remote)
+{
+    return remote ? "lpc-isp" : "none";
+}
+
 static const char *chip_name(size_t index)
 {
     const struct lpc_chip *chip = lpc_chip_at(index);
@@ -347,9 +352,11 @@ static const char *phase(const void *state)
 static void describe(const void *state, char *text, size_t size)
 {
     const struct lpc *lpc = state;
+    int used = snprintf(text, size, "protected=%d", lpc->crp != 0);
 
-    (void)snprintf(text, size, "protected=%d uid=%08x%08x%08x%08x", lpc->crp != 0, lpc->uid[0], lpc->uid[1],
-                   lpc->uid[2], lpc->uid[3]);
+    if (lpc->chip->has_uid && used > 0 && (size_t)used < size)
+        (void)snprintf(text + used, size - (size_t)used, " uid=%08x%08x%08x%08x", lpc->uid[0], lpc->uid[1],
+                       lpc->uid[2], lpc->uid[3]);
 }
 
 const struct model lpc_isp_model = {
@@ -362,6 +369,7 @@ const struct model lpc_isp_model = {
     .reset = reset,
     .modem = modem,
     .run = run,
+    .conf_entry = conf_entry,
     .renew = renew,
     .identify = identify,
     .lock = lock,

@@ -390,15 +390,15 @@ static const struct {
 
 static void parse(struct call *call, char *text)
 {
-    char *word;
+    char *part;
 
-    while ((word = strsep(&text, " "))) {
-        if (!*word)
+    while ((part = strsep(&text, " "))) {
+        if (!*part)
             continue;
-        if (call->count < PARAMETERS_MAX && !sim_number(word, 0, UINT32_MAX, &call->number[call->count]))
+        if (call->count < PARAMETERS_MAX && !sim_number(part, 0, UINT32_MAX, &call->number[call->count]))
             call->count++;
-        else if (!call->mode && !word[1])
-            call->mode = word[0];
+        else if (!call->mode && !part[1])
+            call->mode = part[0];
         else
             call->bad = true;
     }

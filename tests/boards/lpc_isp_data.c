@@ -78,7 +78,7 @@ static void take_data(struct lpc *lpc)
         lpc->left -= count;
     } else
         for (uint32_t i = 0; i < count; i++) {
-            const char *four = lpc->line + 1 + i / 3 * 4;
+            const char *four = &lpc->line[1 + i / 3 * 4];
             uint32_t bits = six_bits(four[0]) << 18 | six_bits(four[1]) << 12 | six_bits(four[2]) << 6 |
                             six_bits(four[3]);
 

@@ -34,8 +34,8 @@ struct model {
 
     /* For flashfarm.conf; remote: the port has modem lines. NULL: `entry = none`, no lines more. */
     const char *(*conf_entry)(bool remote);
-    const char *(*conf_lines)(bool remote); /* "wakeup = escape\n" */
-    uint32_t baud;                          /* 0: 115200 */
+    const char *(*conf_lines)(const void *state); /* "wakeup = escape\n" */
+    uint32_t baud;                                /* 0: 115200 */
 
     void (*renew)(void *state);                        /* another board of the kind: erased, unprotected */
     void (*identify)(void *state, uint64_t identity);  /* its UID follows from this number */
@@ -55,7 +55,10 @@ const struct model *model_of_chip(const char *chip, size_t *index);
 void models_list_chips(FILE *file, const char *indent);
 
 extern const struct model stm32_uart_model;
+extern const struct model rs485_unit_model;
+extern const struct model p89_isp_model;
 extern const struct model lpc_isp_model;
 extern const struct model esp_rom_model;
+extern const struct model avr109_model;
 
 #endif

@@ -5,10 +5,7 @@
 #include <string.h>
 
 const struct model *const models[] = {
-    &stm32_uart_model,
-    &lpc_isp_model,
-    &esp_rom_model,
-    NULL,
+    &stm32_uart_model, &lpc_isp_model, &esp_rom_model, &avr109_model, &rs485_unit_model, &p89_isp_model, NULL,
 };
 
 const struct model *model_of_chip(const char *chip, size_t *index)

@@ -3,7 +3,7 @@
 import socket
 import time
 
-IAC, SB, SE, WILL, COM_PORT, SET_CONTROL = b"\xff", b"\xfa", b"\xf0", b"\xfb", b"\x2c", b"\x05"
+IAC, SB, SE, WILL, COM_PORT, SET_BAUD, SET_CONTROL = b"\xff", b"\xfa", b"\xf0", b"\xfb", b"\x2c", b"\x01", b"\x05"
 DTR, RTS = {True: b"\x08", False: b"\x09"}, {True: b"\x0b", False: b"\x0c"}
 
 
@@ -26,6 +26,9 @@ class Wired:
         """DTR first, where both are given: two requests, as most clients make them."""
         codes = ([DTR[dtr]] if dtr is not None else []) + ([RTS[rts]] if rts is not None else [])
         self.socket.sendall(b"".join(IAC + SB + COM_PORT + SET_CONTROL + code + IAC + SE for code in codes))
+
+    def baud(self, rate):
+        self.socket.sendall(IAC + SB + COM_PORT + SET_BAUD + rate.to_bytes(4, "big").replace(IAC, IAC + IAC) + IAC + SE)
 
     def send(self, data):
         self.socket.sendall(bytes(data).replace(IAC, IAC + IAC))

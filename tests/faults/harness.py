@@ -11,6 +11,7 @@ import http.client
 import json
 import os
 import random
+import re
 import signal
 import socket
 import sqlite3
@@ -61,14 +62,25 @@ def make_image(size, seed=1, hole=None):
     return bytes(image)
 
 
-def hex_file(data, address=FLASH):
-    """Intel HEX of data that does not cross 64 KiB."""
-    records = [bytes((2, 0, 0, 4)) + (address >> 16).to_bytes(2, "big")]
-    for at in range(0, len(data), 16):
-        part = data[at:at + 16]
-        records.append(bytes((len(part),)) + ((address + at) & 0xFFFF).to_bytes(2, "big") + b"\0" + part)
+def hex_of(content):
+    """Intel HEX of a list of (address, bytes)."""
+    records, upper = [], None
+    for address, data in content:
+        at = 0
+        while at < len(data):
+            here = address + at
+            if here >> 16 != upper:
+                upper = here >> 16
+                records.append(bytes((2, 0, 0, 4)) + upper.to_bytes(2, "big"))
+            part = data[at:at + min(16, 0x10000 - (here & 0xFFFF))]
+            records.append(bytes((len(part),)) + (here & 0xFFFF).to_bytes(2, "big") + b"\0" + part)
+            at += len(part)
     records.append(b"\0\0\0\1")
     return "".join(f":{(r + bytes((-sum(r) & 0xFF,))).hex().upper()}\r\n" for r in records).encode()
+
+
+def hex_file(data, address=FLASH):
+    return hex_of([(address, data)])
 
 
 class Answer:
@@ -340,6 +352,17 @@ class Scene:
             file.write(change(text))
         os.rename(self.config + ".new", self.config)
 
+    def enter_by(self, entries):
+        """Other entry sequences: a dictionary of station and words."""
+        def change(text):
+            head, *stations = text.split("[station ")
+            for at, station in enumerate(stations):
+                entry = entries.get(station.partition("]")[0])
+                if entry:
+                    stations[at] = re.sub(r"(?m)^entry = .*$", f"entry = {entry}", station)
+            return "[station ".join([head, *stations])
+        self.edit_config(change)
+
     # -- boards
 
     def sim(self, *words):
@@ -447,6 +470,12 @@ class Scene:
         reader = Events(self, **options)
         self.readers.append(reader)
         return reader
+
+    def client(self, *words, timeout_s=LIMIT_S):
+        """The command line, as a person uses it."""
+        key = os.path.join(self.state_dir, "key")
+        return subprocess.run([self.programs.flashfarm, *words, "--server", self.daemon.url, "--key-file", key],
+                              capture_output=True, text=True, timeout=timeout_s, check=False)
 
     # -- the record
 

@@ -35,6 +35,7 @@ OUTSIDE = {
     "microhttpd.h": ("api/", "tests/"),
     "curl/curl.h": ("clients/", "tests/"),
     "libserialport.h": ("stations/", "tests/"),
+    "gpiod.h": ("stations/", "tests/"),
     "jansson.h": ("daemon/store/", "daemon/jobs/", "api/", "clients/", "tests/", "daemon/"),
     "ini.h": ("daemon/config.c",),
 }

@@ -288,7 +288,7 @@ static const char *name_fault(const struct chip *chip)
     const char *beginning = beginnings[chip->family->kind];
     size_t length = chip->name ? strlen(chip->name) : 0;
 
-    if (length < 7 || strspn(chip->name, allowed) != length ||
+    if (length < 6 || strspn(chip->name, allowed) != length ||
         strncmp(chip->name, beginning, strlen(beginning)) != 0)
         return "name";
     return NULL;

@@ -178,7 +178,8 @@ static void test_stations(void)
             ":2: station A has no protocol; expected 'protocol = ...' (what is spoken on the port: "
             "stm32-uart)");
     refuses("[station A]\nport =\n",
-            ":2: port is empty; expected the way to the board: serial:/dev/serial/by-path/...");
+            ":2: port is empty; expected the way to the board: serial:/dev/serial/by-path/..., "
+            "rfc2217:HOST:PORT, tcp:HOST:PORT, rs485:/dev/ttyS1#UNIT");
     refuses("[station A]\nport = /dev/ttyUSB0\n", ":2: port is '/dev/ttyUSB0': expected serial:PATH");
     refuses("[station A]\nprotocol = stm32\n", ":2: protocol is 'stm32': expected stm32-uart");
     refuses("[station A]\nentry = boot0\n", ":2: entry is 'boot0': expected none or dtr-rts");
@@ -260,8 +261,8 @@ static void test_example_and_help(void)
     (void)fclose(out);
     CHECK(strstr(help, "  listen        address and port") != NULL);
     CHECK(strstr(help, "default: 127.0.0.1:8470") != NULL);
-    CHECK(strstr(help,
-                 "  protocol      what is spoken on the port: stm32-uart\n                must be given"));
+    CHECK(strstr(help, "  protocol      what is spoken on the port: stm32-uart, stk500v1, ... (see README)\n "
+                       "               must be given"));
     free(help);
 }
 

@@ -291,6 +291,7 @@ static void on_opened(void *context)
     board->attention_ns = now_ns;
     if (!board->port.remote && board->present)
         reset(board, now_ns);
+    turn(board, now_ns);
 }
 
 static void on_modem(void *context, bool dtr, bool rts)
@@ -300,8 +301,10 @@ static void on_modem(void *context, bool dtr, bool rts)
 
     (void)rts;
     board->dtr = dtr;
-    if (rises && board->present)
+    if (rises && board->present) {
+        catch_up(board, sim_now_ns());
         reset(board, sim_now_ns());
+    }
 }
 
 static void on_line(void *context, struct line line)
@@ -311,12 +314,19 @@ static void on_line(void *context, struct line line)
     board->line = line;
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A chip that is ahead of the clock hears that much later: it cannot go back. */
 static void hear(struct avr_board *board, uint8_t byte, bool error, uint64_t now_ns)
 {
-    uint64_t start_ns = board->arrived_ns > now_ns ? board->arrived_ns : now_ns;
+    uint64_t start_ns = time_at(board, mcu_now(board->mcu));
 
-    if (!hurried(board))
-        start_ns += board->line.baud ? FRAME_BITS * NS_PER_S / board->line.baud : 0;
+    start_ns = later(start_ns, later(now_ns, board->arrived_ns));
+    if (!hurried(board) && board->line.baud)
+        start_ns += FRAME_BITS * NS_PER_S / board->line.baud;
     board->arrived_ns = start_ns;
     if (board->present && !board->faults[FAULT_SILENT].set)
         mcu_hear(board->mcu, byte, cycle_at(board, start_ns), error);

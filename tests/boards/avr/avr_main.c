@@ -137,6 +137,14 @@ static void log_nothing(struct avr_t *avr, const int level, const char *format, 
     (void)arguments;
 }
 
+/* simavr keeps the names and hooks of its interrupt requests for ever. */
+const char *__lsan_default_suppressions(void);
+
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:avr_init_irq\nleak:avr_alloc_irq\nleak:avr_irq_register_notify\nleak:libsimavr\n";
+}
+
 int main(int count, char **arguments)
 {
     struct avr_options options;

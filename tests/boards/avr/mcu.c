@@ -98,8 +98,9 @@ static void skip_turns(struct mcu *mcu, int counter, bool down, uint64_t event)
     interrupt_run(mcu);
 }
 
-static void remember(struct mcu *mcu, uint64_t period)
+static void remember(struct mcu *mcu, uint8_t value, uint64_t period)
 {
+    mcu->glance.value = value;
     mcu->glance.pc = mcu->avr->pc;
     mcu->glance.cycle = mcu->avr->cycle;
     mcu->glance.period = period;
@@ -107,11 +108,11 @@ static void remember(struct mcu *mcu, uint64_t period)
     memcpy(mcu->glance.flags, mcu->avr->sreg, sizeof mcu->glance.flags);
 }
 
-void mcu_glanced(struct mcu *mcu, uint64_t event)
+void mcu_glanced(struct mcu *mcu, uint8_t value, uint64_t event)
 {
     avr_t *avr = mcu->avr;
     uint64_t period = avr->cycle - mcu->glance.cycle, end;
-    bool again = mcu->glance.pc == avr->pc && period && period <= LOOP_CYCLES_MAX;
+    bool again = mcu->glance.pc == avr->pc && mcu->glance.value == value && period && period <= LOOP_CYCLES_MAX;
     bool down;
     int counter;
 
@@ -129,7 +130,7 @@ void mcu_glanced(struct mcu *mcu, uint64_t event)
         if (counter >= 0)
             skip_turns(mcu, counter, down, event);
     }
-    remember(mcu, period);
+    remember(mcu, value, period);
 }
 
 static void look_after(struct mcu *mcu)
@@ -157,6 +158,7 @@ void mcu_run(struct mcu *mcu, uint64_t must, uint64_t may)
         avr->run_cycle_count = avr->run_cycle_limit;
         (void)avr_run(avr);
         avr->pc &= avr->flashend;
+        mcu->idle = mcu->idle && avr->cycle < mcu->next;
         look_after(mcu);
     }
     if (stands(mcu))

@@ -46,8 +46,9 @@ struct spm {
     uint64_t bad_cell;
 };
 
-/* What the registers were when the firmware last looked at a flag that had not changed. */
+/* What a flag and the registers were when the firmware last looked. */
 struct glance {
+    uint8_t value;
     avr_flashaddr_t pc;
     uint64_t cycle, period;
     uint8_t registers[32], flags[8];
@@ -68,8 +69,8 @@ struct mcu {
     struct spm spm;
 };
 
-/* The firmware looks at a flag that stays as it is until event. A loop that does nothing else is left out. */
-void mcu_glanced(struct mcu *mcu, uint64_t event);
+/* The firmware looks at flags, which stay as they are until event. A loop that does nothing else is left out. */
+void mcu_glanced(struct mcu *mcu, uint8_t value, uint64_t event);
 avr_io_t *mcu_module(struct mcu *mcu, const char *kind);
 
 int uart_open(struct mcu *mcu);

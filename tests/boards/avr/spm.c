@@ -170,7 +170,7 @@ static uint8_t read_control(struct avr_t *avr, avr_io_addr_t address, void *para
     if (mcu->spm.section_busy)
         value |= SPM_SECTION_BUSY;
     if (busy)
-        mcu_glanced(mcu, mcu->spm.busy_until);
+        mcu_glanced(mcu, value, mcu->spm.busy_until);
     return value;
 }
 
@@ -193,7 +193,7 @@ static uint8_t read_eeprom_control(struct avr_t *avr, avr_io_addr_t address, voi
 
     if (avr->cycle >= mcu->spm.eeprom_busy_until)
         return value;
-    mcu_glanced(mcu, mcu->spm.eeprom_busy_until);
+    mcu_glanced(mcu, value, mcu->spm.eeprom_busy_until);
     return value | EEPROM_PROGRAM;
 }
 

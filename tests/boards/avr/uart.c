@@ -122,7 +122,7 @@ static uint8_t read_status(struct avr_t *avr, avr_io_addr_t address, void *param
     avr->data[address] = status;
     /* With a byte waiting, a loop can only be after the transmitter. */
     if (!uart->held_count || avr->cycle < uart->shift_end)
-        mcu_glanced(mcu, next_event(mcu));
+        mcu_glanced(mcu, status, next_event(mcu));
     return status;
 }
 

@@ -472,4 +472,4 @@ static const struct chip rows[] = {
     {.name = "atmega8", .family = &mega8, .flash_size = 8 * KIB},
 };
 
-const struct chip_table avr_chips = {.chips = rows, .count = sizeof(rows) / sizeof(rows[0])};
+const struct chip_table atmega_chips = {.chips = rows, .count = sizeof(rows) / sizeof(rows[0])};

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every protocol's faults: each ends in its own class, within the deadline of its step and not of the run, with hardly
+any processor time used meanwhile; nothing passes that should not; afterwards every station works with a good board.
+
+One play for each protocol, one board for each fault, most of them on ports with modem lines, so that what an entry
+sequence can mend is mended.
+"""
+import os
+
+import harness
+import kinds
+from harness import Scene
+
+SIZE = 3000
+RUN_TIMEOUT_S = 300  # of the order; the faults have to end long before it
+# Of the daemon, while it waits for boards that are mute or gone: parts of one processor.
+BUSY_MAX = 0.5
+
+PASS = "pass", (), ""
+
+
+def fails(classes, words="", outcome="fail"):
+    return outcome, tuple(classes.split()), words
+
+
+def aborts(classes, words=""):
+    return fails(classes, words, "aborted")
+
+
+# What is the same for all: a fault of the board and what becomes of the run.
+COMMON = {
+    "none": PASS,
+    "silent": aborts("no-contact"),
+    "wrong-id": aborts("wrong-chip"),
+    "garbage": aborts("protocol no-contact"),
+    "hang@2": fails("timeout write"),
+    "unplug@2": fails("port-lost"),
+    "corrupt@2": fails("verify"),
+    "bad-cell": fails("verify"),
+    "slow@3": PASS,
+}
+
+
+class Trial:
+    """A protocol, the kind of board it is tried on, and what its faults lead to."""
+
+    def __init__(self, kind, faults, seconds, remote=True, options=()):
+        self.kind, self.faults, self.seconds = kind, COMMON | faults, seconds
+        self.remote, self.options = remote, options
+
+
+def trials():
+    lost = {"drop-ack@2": PASS}
+    refused = {"nack-write@2": fails("write"), "nack-once@2": PASS}
+    return {
+        "stm32_uart": Trial(kinds.STM32, lost | refused | {
+            "nack-erase": fails("erase"), "protected": aborts("protected"), "marginal@57600": PASS}, 20),
+        "lpc_uart": Trial(kinds.LPC1114, lost | refused | {
+            "nack-erase": fails("erase"), "protected": aborts("protected")}, 20),
+        "esp_rom": Trial(kinds.ESP32, lost | refused | {
+            "nack-erase": fails("erase write"), "protected": aborts("protected"), }, 30),
+        "stk500v1": Trial(kinds.OPTIBOOT, lost, 20),
+        "atmegaboot": Trial(kinds.ATMEGABOOT, lost, 20),
+        "stk500v2": Trial(kinds.MEGA2560, lost, 20),
+    }
+
+
+def seconds_of(run):
+    return sum(phase["us"] for phase in run["phases"] or []) / 1e6
+
+
+def expect(scene, trial, content, run, fault):
+    checks, name = scene.checks, run["station"]
+    outcome, classes, words = trial.faults[fault]
+    what = f"{trial.kind} {fault} at {name}"
+    checks.equal(run["outcome"], outcome, f"{what}: {run['class']}: {run['message']}")
+    checks.check(run["class"] in (classes or (None,)), f"{what}: {run['class']} is one of {classes}: {run['message']}")
+    checks.check(words in (run["message"] or ""), f"{what}: {words!r} in {run['message']!r}")
+    checks.check(seconds_of(run) < trial.seconds, f"{what}: ended in {seconds_of(run):.1f} s: {run['message']}")
+    flash = scene.farm.dump(name)
+    if run["outcome"] == "pass":
+        checks.check(trial.kind.holds(flash, content), f"{what}: passed, so the flash is the image")
+        checks.check((run["verify"] or {}).get("method") in trial.kind.verify, f"{what}: verified by {run['verify']}")
+    else:
+        checks.check(not trial.kind.holds(flash, content), f"{what}: did not pass, and the flash is not the image")
+        checks.equal(run["verify"], None, f"{what}: nothing verified")
+    if run["outcome"] == "aborted":
+        checks.check(trial.kind.untouched(flash), f"{what}: aborted, so nothing was erased or written")
+    if scene.programs.verbose or seconds_of(run) > trial.seconds / 2:
+        print(f"  {what}: {run['outcome']} {run['class'] or ''} {seconds_of(run):.2f} s: {run['message']}", flush=True)
+
+
+def processor_seconds(process):
+    with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
+        words = file.read().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def order(scene, events, trial, image, seconds):
+    """One job at all stations to its end; the runs by station, and how busy the daemon was meanwhile."""
+    began, used = harness.time.monotonic(), processor_seconds(scene.daemon.process)
+    job = scene.submit(image, chip=trial.kind.chip, stations=scene.stations, timeout_s=RUN_TIMEOUT_S)
+    events.wait_fact("job.state", id=job, state="done", timeout_s=seconds)
+    took = harness.time.monotonic() - began
+    busy = processor_seconds(scene.daemon.process) - used
+    return {run["station"]: run for run in scene.runs(job=job)}, busy, took
+
+
+def all_faults_at_once(scene, events, trial, image, content):
+    named = dict(zip(scene.stations, trial.faults))
+    for name, fault in named.items():
+        scene.sim("fault", name, fault)
+    runs, busy, took = order(scene, events, trial, image, 2 * trial.seconds + 30)
+    scene.checks.equal(sorted(runs), sorted(named), "one run at every station")
+    for name, fault in named.items():
+        expect(scene, trial, content, runs[name], fault)
+    print(f"  {trial.kind}: {took:.1f} s, of which the daemon was busy {busy:.2f} s", flush=True)
+    scene.checks.check(busy < BUSY_MAX * took + 0.5, f"{trial.kind}: the daemon was busy {busy:.2f} s of {took:.2f} s")
+
+
+def good_boards_again(scene, events, trial, image, content):
+    """Nothing is left of any fault: neither in the daemon nor on its ports."""
+    gone = [name for name, fault in zip(scene.stations, trial.faults) if fault.startswith("unplug")]
+    for name in gone:
+        scene.wait_station(name, "port-lost")
+        scene.sim("replug", name)
+    for name in scene.stations:
+        scene.sim("fault", name, "none")
+        scene.sim("insert", name)
+        scene.sim("fill", name, str(harness.JUNK))
+    for name in scene.stations:
+        scene.wait_station(name, "idle")
+    runs, _, _ = order(scene, events, trial, image, 2 * trial.seconds + 30)
+    for name, run in runs.items():
+        what = f"{trial.kind} at {name}, after {dict(zip(scene.stations, trial.faults))[name]}"
+        scene.checks.equal((run["outcome"], run["class"], run["message"]), ("pass", None, None), what)
+        scene.checks.check(trial.kind.holds(scene.farm.dump(name), content), f"{what}: the image")
+
+
+def play(name, trial):
+    def one(programs, checks):
+        options = (["--remote"] if trial.remote else []) + list(trial.options)
+        with Scene(programs, f"{trial.kind.board}={len(trial.faults)}", *options, checks=checks) as scene:
+            if trial.remote and trial.kind.entry:
+                scene.enter_by(dict.fromkeys(scene.stations, trial.kind.entry))
+            scene.daemon.start()
+            events = scene.events()
+            content = trial.kind.content(SIZE, programs.seed)
+            answer = scene.upload(trial.kind.file(content), name="fw.hex", address=None)
+            image = answer.json["id"]
+            all_faults_at_once(scene, events, trial, image, content)
+            scene.check_last()
+            good_boards_again(scene, events, trial, image, content)
+            scene.check_facts(events)
+            scene.check_runs()
+            checks.equal(scene.daemon.stop(), 0, "exit status")
+            scene.audit()
+    one.__name__ = name
+    return one
+
+
+def main():
+    programs = harness.arguments(__doc__)
+    harness.play_all(programs, harness.Checks(), [play(name, trial) for name, trial in trials().items()])
+
+
+main()
