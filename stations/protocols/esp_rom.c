@@ -1037,6 +1037,25 @@ static bool starts_image(const struct order *order, uint32_t offset)
     return image_read(order->image, offset, &byte, 1, 0xFF) == 1 && byte == IMAGE_MAGIC;
 }
 
+/* The ESP8266's ROM may erase a sector behind a range that is none of the image's. */
+static int check_next_sectors(const struct order *order, struct error *error)
+{
+    uint32_t sector = order->chip->family->sectors[0].size;
+
+    for (size_t i = 0; i < order->image->count; i++) {
+        const struct image_range *range = &order->image->ranges[i];
+        uint32_t next = (range->address + range->size + sector - 1) / sector * sector;
+
+        for (size_t k = 0; k < order->keep_count; k++)
+            if (order->keep[k].address < next + sector && next < order->keep[k].address + order->keep[k].size)
+                return error_set(error, FAILURE_CODE(FAILURE_DATA),
+                                 "0x%" PRIx32 " is to be kept, but the ESP8266's ROM may erase it along with "
+                                 "the image before it: leave a sector between them",
+                                 order->keep[k].address);
+    }
+    return 0;
+}
+
 /* What the ROM starts must be an image for this chip; and an image must not stand where the ROM of another
  * one looks for it. */
 static int esp_check(const struct order *order, struct error *error)
@@ -1046,6 +1065,8 @@ static int esp_check(const struct order *order, struct error *error)
     uint8_t header[IMAGE_HEADER];
     size_t there = image_read(order->image, esp->bootloader_at, header, sizeof header, 0xFF);
 
+    if (order->chip->family->id == MAGIC_ESP8266 && check_next_sectors(order, error) < 0)
+        return error->code;
     if (there == 0 && starts_image(order, other))
         return error_set(error, FAILURE_CODE(FAILURE_DATA),
                          "an image starts at 0x%" PRIx32 " and none at 0x%" PRIx32

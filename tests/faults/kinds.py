@@ -120,7 +120,7 @@ ESP32 = Esp("esp32", "esp32-4mb", first=0x1000, image_chip=0)
 ESP32C3 = Esp("esp32c3", "esp32c3-4mb", image_chip=5)
 ESP8266 = Esp("esp8266", "esp8266-4mb", verify=("read-back",))
 P89LPC = P89lpc("p89lpc922")
-UNIT485 = Unit485("rs485", "p89lpc922")
+UNIT485 = Unit485("p89lpc922-rs485", "p89lpc922")
 MEGA32U4 = Avr("atmega32u4", end=0x7000)
 MEGA32U4.protocol = "avr109"
 OPTIBOOT = Avr("atmega328p", end=0x7E00)

@@ -173,10 +173,11 @@ static void test_stations(void)
 {
     refuses("[station A]\n\n[daemon]\n",
             ":1: station A has no port; expected 'port = ...' (the way to the board: "
-            "serial:/dev/serial/by-path/...)");
+            "serial:/dev/serial/by-path/..., "
+            "rfc2217:HOST:PORT, tcp:HOST:PORT, rs485:/dev/ttyS1#UNIT)");
     refuses("[daemon]\n[station A]\nport = serial:/a\n",
             ":2: station A has no protocol; expected 'protocol = ...' (what is spoken on the port: "
-            "stm32-uart)");
+            "stm32-uart, stk500v1, ... (see README))");
     refuses("[station A]\nport =\n",
             ":2: port is empty; expected the way to the board: serial:/dev/serial/by-path/..., "
             "rfc2217:HOST:PORT, tcp:HOST:PORT, rs485:/dev/ttyS1#UNIT");

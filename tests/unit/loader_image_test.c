@@ -166,11 +166,28 @@ static void test_bootloader(void)
                   "none at 0x0"));
 }
 
+/* The ESP8266's ROM erases one sector more where it was told an odd number of them. */
+static void test_kept_behind_an_image(void)
+{
+    struct content *content = esp_content(0, 0);
+    struct chip_span keep = {.address = 0x1800, .size = 16};
+    struct order order = {
+        .chip = chip_find("esp8266-4mb"), .image = &content->image, .keep = &keep, .keep_count = 1};
+    struct error error;
+
+    CHECK(
+        refuses(protocol_find("esp-rom")->check(&order, &error), &error, "0x1800 is to be kept", "ESP8266"));
+    keep.address = 0x2000;
+    CHECK(protocol_find("esp-rom")->check(&order, &error) == 0);
+    free(content);
+}
+
 static const struct test tests[] = {
     {"LPC: sum of the vectors", test_vector_sum},
     {"LPC: part of the vectors", test_part_of_the_vectors},
     {"LPC: code read protection", test_code_read_protection},
     {"ESP: bootloader", test_bootloader},
+    {"ESP8266: kept behind an image", test_kept_behind_an_image},
 };
 
 TEST_MAIN(tests)
