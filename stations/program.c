@@ -46,22 +46,25 @@ static int64_t now_us(const struct programming *work)
     return port_now_us(work->session->port);
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A phase may be entered twice (a protected chip is opened, then erased): each time adds its own part. */
 static void end_phase(struct programming *work)
 {
     struct phase_report *report = &work->report->phases[work->phase];
     const struct port_meter *meter = &work->session->port->meter;
     int64_t measured_us = now_us(work) - work->began_us;
-    int64_t wire_us = meter->wire_us - work->meter.wire_us;
-    int64_t waited_us = meter->waited_us - work->meter.waited_us;
-    int64_t normal_us = measured_us - report->retry_us;
+    int64_t normal_us = measured_us - (report->retry_us - work->retry_us);
+    /* Bytes of an unpaced simulation take no time: the line cannot have had more than there was. */
+    int64_t wire_us = least(meter->wire_us - work->meter.wire_us, normal_us);
+    int64_t waited_us = least(meter->waited_us - work->meter.waited_us, normal_us);
 
     report->measured_us += measured_us;
-    /* Bytes of an unpaced simulation take no time: the line cannot have had more than there was. */
-    wire_us = wire_us < normal_us ? wire_us : normal_us;
     report->wire_us += wire_us;
-    report->host_us += normal_us > waited_us ? normal_us - waited_us : 0;
-    if (report->host_us + report->wire_us > normal_us)
-        report->host_us = normal_us - report->wire_us;
+    report->host_us += least(normal_us - waited_us, normal_us - wire_us);
     report->target_us = report->measured_us - report->wire_us - report->host_us - report->retry_us;
 }
 
@@ -89,6 +92,7 @@ static void begin_phase(struct programming *work, enum phase_name phase)
     work->phase = phase;
     work->began_us = now_us(work);
     work->meter = work->session->port->meter;
+    work->retry_us = work->report->phases[phase].retry_us;
     work->report->phases[phase].entered = true;
     programming_progress(work, 0, 0);
 }

@@ -19,6 +19,7 @@ struct programming {
     enum phase_name phase;
     int64_t began_us;
     struct port_meter meter;
+    int64_t retry_us;
     /* weights for progress: floors of all phases at the rate in use */
     int64_t weight_us[PHASE_COUNT], weight_sum_us;
     unsigned percent;

@@ -6,6 +6,101 @@
 
 #include <errno.h>
 
+struct port_line avr_line(uint32_t baud)
+{
+    return (struct port_line){.baud = baud, .parity = PARITY_NONE, .stop_bits = 1};
+}
+
+int64_t avr_wire_us(const struct session *session, size_t bytes)
+{
+    return port_line_wire_ns(&session->port->line, bytes) / 1000;
+}
+
+bool avr_timed_out(const struct session *session, int status)
+{
+    return status == -ETIMEDOUT && port_now_us(session->port) < session->deadline_us;
+}
+
+bool avr_curable(const struct session *session, int status)
+{
+    return (status == -EAGAIN || status == -EPROTO || status == -EBADMSG || status == -ETIMEDOUT) &&
+           port_now_us(session->port) < session->deadline_us;
+}
+
+static int try_rate(struct session *session, const struct avr_contact *contact, uint32_t baud,
+                    struct error *error)
+{
+    const struct port_line line = avr_line(baud);
+    int status = port_set_line(session->port, &line, error);
+
+    return status < 0 ? status : contact->try_rate(session, baud, error);
+}
+
+/* The rate that proved itself here before, then the others. */
+static int try_rates(struct session *session, const struct avr_contact *contact, uint32_t proven,
+                     struct error *error)
+{
+    uint32_t top = session->baud_max ? session->baud_max : contact->rates[0];
+    int status = proven && proven <= top ? try_rate(session, contact, proven, error) : -EAGAIN;
+
+    for (size_t i = 0; i < contact->rate_count && avr_curable(session, status); i++)
+        if (contact->rates[i] <= top && contact->rates[i] != proven)
+            status = try_rate(session, contact, contact->rates[i], error);
+    return status;
+}
+
+static int no_contact(int status, struct error *error)
+{
+    if (status != -EAGAIN)
+        return status;
+    return error_set(error, FAILURE_CODE(FAILURE_NO_CONTACT),
+                     "no loader answers at any rate: no board, no power, not reset, or no loader in it");
+}
+
+int avr_probe(struct session *session, const struct avr_contact *contact, struct error *error)
+{
+    int status = try_rates(session, contact, session->baud_proven, error);
+
+    if (status == 0)
+        session->baud_proven = session->port->line.baud;
+    return no_contact(status, error);
+}
+
+/* A byte of ours that the start of the loader cuts in two can spoil a try: the rate that should have worked
+ * gets another. */
+int avr_connect(struct session *session, const struct avr_contact *contact, struct error *error)
+{
+    uint32_t proven = session->baud_proven;
+    uint32_t *id = &session->board.chip_id;
+    /* a board that has just been probed waits for a command still, if nobody took his time */
+    int status = session->in_step ? contact->read_signature(session, id, error) : -EAGAIN;
+
+    if (status < 0 && avr_curable(session, status)) {
+        status = proven ? try_rate(session, contact, proven, error) : -EAGAIN;
+        if (status < 0 && avr_curable(session, status))
+            status = try_rates(session, contact, proven, error);
+        if (status == 0)
+            status = contact->read_signature(session, id, error);
+    }
+    session->baud_proven = status == 0 ? session->port->line.baud : 0;
+    return no_contact(status, error);
+}
+
+int avr_still_the_same(struct session *session, const struct avr_contact *contact, int status,
+                       struct error *error)
+{
+    uint32_t signature = 0;
+
+    if (status == -EAGAIN)
+        return error_set(error, -ETIMEDOUT, "the loader has stopped answering");
+    if (status == 0)
+        status = contact->read_signature(session, &signature, error);
+    if (status == 0 && signature != session->board.chip_id)
+        return error_set(error, -EPROTO, "signature 0x%06x was 0x%06x before", signature,
+                         session->board.chip_id);
+    return status;
+}
+
 const struct chip_family *avr_family(uint32_t signature)
 {
     for (size_t i = 0; i < chip_count(); i++) {

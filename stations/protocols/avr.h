@@ -5,8 +5,7 @@
 #ifndef FLASHFARM_STATIONS_PROTOCOLS_AVR_H
 #define FLASHFARM_STATIONS_PROTOCOLS_AVR_H
 
-#include "chip.h"
-#include "result.h"
+#include "protocol.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +16,35 @@
 enum avr_memory { AVR_FLASH, AVR_EEPROM, AVR_FUSES, AVR_LOCK, AVR_NOWHERE };
 
 struct order;
-struct session;
+
+/* --- contact: loaders answer at one of a few rates, 8N1 --- */
+
+struct port_line avr_line(uint32_t baud);
+int64_t avr_wire_us(const struct session *session, size_t bytes);
+
+/* A time-out of this step and not of the whole run. */
+bool avr_timed_out(const struct session *session, int status);
+
+/* An error that another try, or another rate, may cure; the rest (port gone, cancelled, deadline) is final. */
+bool avr_curable(const struct session *session, int status);
+
+/* Rates to try, the likeliest first, and what a try is: into the loader and into step. */
+struct avr_contact {
+    const uint32_t *rates;
+    size_t rate_count;
+    int (*try_rate)(struct session *session, uint32_t baud, struct error *error);
+    int (*read_signature)(struct session *session, uint32_t *signature, struct error *error);
+};
+
+/* `connect` and `probe` of a protocol, made of these. */
+int avr_connect(struct session *session, const struct avr_contact *contact, struct error *error);
+int avr_probe(struct session *session, const struct avr_contact *contact, struct error *error);
+
+/* The end of a `resync` that came so far: the words for silence, and whether it is still the same chip. */
+int avr_still_the_same(struct session *session, const struct avr_contact *contact, int status,
+                       struct error *error);
+
+/* --- memories --- */
 
 /* NULL: no chip of the table has this signature. */
 const struct chip_family *avr_family(uint32_t signature);

@@ -68,19 +68,9 @@ struct avr109 {
 
 static const uint32_t rates[] = {115200, 57600, 38400, 19200};
 
-static struct port_line line_at(uint32_t baud)
-{
-    return (struct port_line){.baud = baud, .parity = PARITY_NONE, .stop_bits = 1};
-}
-
 static struct avr109 *state_of(struct session *session)
 {
     return session->state;
-}
-
-static int64_t wire_us(const struct session *session, size_t bytes)
-{
-    return port_line_wire_ns(&session->port->line, bytes) / 1000;
 }
 
 /* --- commands and answers ----------------------------------------------------------------- */
@@ -89,7 +79,7 @@ static int64_t wire_us(const struct session *session, size_t bytes)
 static int ask(struct session *session, const uint8_t *bytes, size_t size, uint8_t *answer,
                size_t answer_size, int64_t wait_us, const char *what, struct error *error)
 {
-    int64_t deadline_us = session_deadline(session, wait_us + wire_us(session, size + answer_size));
+    int64_t deadline_us = session_deadline(session, wait_us + avr_wire_us(session, size + answer_size));
     int status = port_write(session->port, bytes, size, deadline_us, error);
 
     if (status == 0)
@@ -142,11 +132,6 @@ static int read_signature(struct session *session, uint32_t *signature, struct e
 
 /* --- contact ------------------------------------------------------------------------------ */
 
-static bool timed_out(const struct session *session, int status)
-{
-    return status == -ETIMEDOUT && port_now_us(session->port) < session->deadline_us;
-}
-
 /* The loader's name, "CATERIN" or "AVRBOOT" say: seven printable letters. An Escape before the letter ends
  * nothing and means nothing, but wakes loaders that wait for one. */
 static int ask_name(struct session *session, struct error *error)
@@ -167,7 +152,7 @@ static int ask_name(struct session *session, struct error *error)
 static int end_old_block(struct session *session, struct error *error)
 {
     uint8_t filler[BLOCK_HEAD + TRANSFER_MAX];
-    int64_t wait_us = ANSWER_US + wire_us(session, sizeof filler);
+    int64_t wait_us = ANSWER_US + avr_wire_us(session, sizeof filler);
     int status;
 
     memset(filler, ESCAPE, sizeof filler);
@@ -189,10 +174,10 @@ static int meet_within(struct session *session, struct error *error)
         status = ask_name(session, error);
         if (status == -ETIMEDOUT)
             port_discard(session->port);
-    } while (timed_out(session, status) && port_now_us(session->port) < deadline_us);
+    } while (avr_timed_out(session, status) && port_now_us(session->port) < deadline_us);
     if (status == 0)
         status = port_settle(session->port, QUIET_US, session_deadline(session, ANSWER_US), error);
-    if (timed_out(session, status))
+    if (avr_timed_out(session, status))
         return error_set(error, -EAGAIN, "no answer at %u baud", session->port->line.baud);
     return status < 0 ? status
                       : tell_letter(session, ENTER_PROGRAMMING, ANSWER_US, "enter programming", error);
@@ -568,5 +553,5 @@ const struct protocol protocol_avr109 = {
     .run = avr109_run,
     .disconnect = avr109_disconnect,
     .wire_bytes = avr109_wire_bytes,
-    .line = line_at,
+    .line = avr_line,
 };

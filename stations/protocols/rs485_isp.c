@@ -18,7 +18,7 @@
 #include <zlib.h>
 
 #define PROBE_PAUSE_US 1000000 /* between probes that disturb others */
-#define COMPARE_SIZE   256u    /* per CHECKSUM: the others wait meanwhile */
+#define COMPARE_100US  500u    /* at most for one CHECKSUM: the others wait meanwhile */
 #define SHARED_BYTES   16u     /* section 6, below the loader's sector */
 #define SECTOR_SIZE    1024u
 
@@ -321,15 +321,24 @@ static int compare_piece(struct session *session, uint32_t address, const uint8_
     return get_be32(answer.data) == crc32(0, bytes, size) ? 0 : 1;
 }
 
+/* As much as the unit sums up in that time. */
+static uint32_t compare_size(const struct unit *unit)
+{
+    uint32_t blocks = COMPARE_100US / (unit->checksum_100us ? unit->checksum_100us : 1);
+
+    return 64 * (blocks > 4 ? blocks : 4);
+}
+
 static int isp_compare(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
                        struct error *error)
 {
+    uint32_t step = compare_size(unit_of(session, isp_of(session)->address));
     int status = 0;
 
     no_more_ranges(session);
-    for (uint32_t done = 0; done < size && status == 0; done += COMPARE_SIZE)
-        status = compare_piece(session, address + done, bytes + done,
-                               size - done < COMPARE_SIZE ? size - done : COMPARE_SIZE, error);
+    for (uint32_t done = 0; done < size && status == 0; done += step)
+        status = compare_piece(session, address + done, bytes + done, size - done < step ? size - done : step,
+                               error);
     return status;
 }
 

@@ -65,19 +65,9 @@ struct stk500v1 {
 /* Those in use, the likeliest first; a wrong one costs a reset. */
 static const uint32_t rates[] = {115200, 57600, 19200};
 
-static struct port_line line_at(uint32_t baud)
-{
-    return (struct port_line){.baud = baud, .parity = PARITY_NONE, .stop_bits = 1};
-}
-
 static struct stk500v1 *state_of(struct session *session)
 {
     return session->state;
-}
-
-static int64_t wire_us(const struct session *session, size_t bytes)
-{
-    return port_line_wire_ns(&session->port->line, bytes) / 1000;
 }
 
 /* --- commands and answers ----------------------------------------------------------------- */
@@ -85,7 +75,7 @@ static int64_t wire_us(const struct session *session, size_t bytes)
 static int send(struct session *session, const uint8_t *bytes, size_t size, struct error *error)
 {
     return port_write(session->port, bytes, size,
-                      session_deadline(session, ANSWER_US + wire_us(session, size)), error);
+                      session_deadline(session, ANSWER_US + avr_wire_us(session, size)), error);
 }
 
 /* INSYNC, `size` bytes, OK; `sent` bytes may still be on their way out. */
@@ -93,7 +83,7 @@ static int expect(struct session *session, size_t sent, uint8_t *bytes, size_t s
                   const char *what, struct error *error)
 {
     uint8_t answer[1 + TRANSFER_MAX + 1];
-    int64_t deadline_us = session_deadline(session, wait_us + wire_us(session, sent + size + 2));
+    int64_t deadline_us = session_deadline(session, wait_us + avr_wire_us(session, sent + size + 2));
     int status = port_read(session->port, answer, size + 2, deadline_us, error);
 
     if (status == -ETIMEDOUT)
@@ -194,11 +184,6 @@ static int await_in_step(struct session *session, int64_t wait_us, struct error 
     return 0;
 }
 
-static bool timed_out(const struct session *session, int status)
-{
-    return status == -ETIMEDOUT && port_now_us(session->port) < session->deadline_us;
-}
-
 static int get_sync(struct session *session, int64_t wait_us, struct error *error)
 {
     static const uint8_t frame[] = {GET_SYNC, EOP};
@@ -215,14 +200,14 @@ static int align(struct session *session, struct error *error)
     static const uint8_t end[] = {EOP};
     int status = port_settle(session->port, QUIET_US, session_deadline(session, ANSWER_US), error);
 
-    for (int i = 0; i < 2 && (status == 0 || timed_out(session, status)); i++) {
+    for (int i = 0; i < 2 && (status == 0 || avr_timed_out(session, status)); i++) {
         status = send(session, end, sizeof end, error);
         if (status == 0)
             status = await_in_step(session, QUIET_US, error);
         if (status == 0)
             break;
     }
-    if (status < 0 && !timed_out(session, status))
+    if (status < 0 && !avr_timed_out(session, status))
         return status;
     return get_sync(session, ANSWER_US, error);
 }
@@ -238,10 +223,10 @@ static int sync_within(struct session *session, int64_t window_us, struct error 
     do {
         status = get_sync(session, POLL_US, error);
         polls++;
-    } while (timed_out(session, status) && port_now_us(session->port) < deadline_us);
+    } while (avr_timed_out(session, status) && port_now_us(session->port) < deadline_us);
     if (status == 0 && polls > 1)
         status = align(session, error);
-    if (timed_out(session, status))
+    if (avr_timed_out(session, status))
         return error_set(error, -EAGAIN, "no answer to Get Sync at %u baud", session->port->line.baud);
     return status;
 }
@@ -667,5 +652,5 @@ const struct protocol protocol_stk500v1 = {
     .run = v1_run,
     .disconnect = v1_disconnect,
     .wire_bytes = v1_wire_bytes,
-    .line = line_at,
+    .line = avr_line,
 };

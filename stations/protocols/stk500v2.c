@@ -79,19 +79,9 @@ struct stk500v2 {
 
 static const uint32_t rates[] = {115200, 57600};
 
-static struct port_line line_at(uint32_t baud)
-{
-    return (struct port_line){.baud = baud, .parity = PARITY_NONE, .stop_bits = 1};
-}
-
 static struct stk500v2 *state_of(struct session *session)
 {
     return session->state;
-}
-
-static int64_t wire_us(const struct session *session, size_t bytes)
-{
-    return port_line_wire_ns(&session->port->line, bytes) / 1000;
 }
 
 static uint8_t xor_of(const uint8_t *bytes, size_t size)
@@ -117,7 +107,7 @@ static int send_message(struct session *session, uint8_t *frame, size_t body_siz
     frame[size - 1] = xor_of(frame, size - 1);
     state_of(session)->sent += (uint32_t)size;
     return port_write(session->port, frame, size,
-                      session_deadline(session, ANSWER_US + wire_us(session, size)), error);
+                      session_deadline(session, ANSWER_US + avr_wire_us(session, size)), error);
 }
 
 /* One message, whosever answer it is, of which `have` bytes stand in the frame already; its body goes to
@@ -168,7 +158,7 @@ static int exchange(struct session *session, uint8_t frame[MESSAGE_MAX], size_t 
 
     if (status < 0)
         return status;
-    deadline_us = session_deadline(session, wait_us + wire_us(session, body_size + answer_size + 12));
+    deadline_us = session_deadline(session, wait_us + avr_wire_us(session, body_size + answer_size + 12));
     status = receive_answer(session, frame, deadline_us, error);
     if (status == -ETIMEDOUT)
         return error_set(error, -ETIMEDOUT, "no answer to %s within %d ms", what, (int)(wait_us / MS));
@@ -236,11 +226,6 @@ static int get_parameter(struct session *session, uint8_t parameter, uint8_t *va
 
 /* --- contact ------------------------------------------------------------------------------ */
 
-static bool timed_out(const struct session *session, int status)
-{
-    return status == -ETIMEDOUT && port_now_us(session->port) < session->deadline_us;
-}
-
 #define LOADER_NAME  "AVRISP_2"
 #define SIGN_ON_BODY (3 + sizeof LOADER_NAME - 1)
 
@@ -264,7 +249,7 @@ static int sign_on(struct session *session, struct error *error)
 
     if (status < 0)
         return status;
-    deadline_us = session_deadline(session, POLL_US + wire_us(session, 32));
+    deadline_us = session_deadline(session, POLL_US + avr_wire_us(session, 32));
     do {
         status = find_start(session, frame, deadline_us, error);
         if (status == 0)
@@ -289,8 +274,8 @@ static int sign_on_within(struct session *session, int64_t window_us, struct err
     port_discard(session->port);
     do
         status = sign_on(session, error);
-    while (timed_out(session, status) && port_now_us(session->port) < deadline_us);
-    if (timed_out(session, status))
+    while (avr_timed_out(session, status) && port_now_us(session->port) < deadline_us);
+    if (avr_timed_out(session, status))
         return error_set(error, -EAGAIN, "no answer to Sign On at %u baud", session->port->line.baud);
     if (status < 0)
         return status;
@@ -707,5 +692,5 @@ const struct protocol protocol_stk500v2 = {
     .run = v2_run,
     .disconnect = v2_disconnect,
     .wire_bytes = v2_wire_bytes,
-    .line = line_at,
+    .line = avr_line,
 };

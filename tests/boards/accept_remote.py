@@ -165,6 +165,27 @@ def mixed(farm, checks):
     checks.check(f"port = serial:{farm.port('A4')}" in stations[3] and "entry = none" in stations[3], "and the other")
 
 
+def marks_and_breaks(checks, program):
+    """An RS-485 unit tells what reached it: 55h twice, its address in mark parity, DESCRIBE in space parity."""
+    with Farm(program, "p89lpc922-rs485=2", "--remote") as farm:
+        number = int(farm.state("A2")[1]["port"].split("#")[0].rsplit(":", 1)[1])
+        with serial.serial_for_url(f"rfc2217://127.0.0.1:{number}", baudrate=57600, parity=serial.PARITY_SPACE,
+                                   timeout=2.0) as line:
+            line.write(b"\x55" * 4)
+            line.write(b"\2")
+            checks.check(farm.wait_for("A2", "phase", "synced"), "an address in space parity is none")
+            line.parity = serial.PARITY_MARK
+            line.write(b"\2")
+            checks.equal(line.read(1), b"\2", "in mark parity it is answered")
+            line.parity = serial.PARITY_SPACE
+            line.write(bytes.fromhex("02010700") + b"\0")
+            checks.check(farm.wait_for("A2", "phase", "selected"), "the unit has an open ear")
+            line.send_break(0.5)
+            checks.check(farm.wait_for("A2", "phase", "fresh"), "a break of 0.5 s resets it")
+            line.break_condition = True
+            checks.equal(farm.state("A1")[0], "fresh", "and all others")
+
+
 def pace(checks, program):
     """4 KiB both ways at 115200 baud: 8E1 is 11 bits a byte."""
     with Farm(program, "stm32f103xb", "--remote", "--pace") as farm, RemoteRom(farm, "A1") as rom:
@@ -213,6 +234,7 @@ def main():
         for test in (entry, transparency, settings, in_order, coming_and_going, mixed):
             test(farm, checks)
     checks.equal(farm.status, 0, "exit status of flashfarm-sim")
+    marks_and_breaks(checks, program)
     pace(checks, program)
     if shutil.which("ser2net") and shutil.which("stm32flash"):
         through_ser2net(checks, program)

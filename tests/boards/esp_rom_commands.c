@@ -6,7 +6,18 @@
 
 #include <string.h>
 
-enum { SPI_CMD_USR = 1 << 18, RDID = 0x9F, SYNC_REPLIES = 8 };
+enum { SPI_CMD_USR = 1 << 18, RDID = 0x9F, READ = 0x03, SYNC_REPLIES = 8 };
+
+/* The SPI controller of the ESP8266, as the SDK's spi_register.h has it: which parts a transaction of one's
+ * own has, and how long they are. The address stands at the upper end of its register. */
+enum {
+    SPI_ADDR = 0x04,
+    SPI_USER = 0x1C,
+    SPI_USER1 = 0x20,
+    SPI_USER_ADDR = 1 << 30,
+    SPI_USER_MISO = 1 << 28,
+    SPI_BUFFER_BYTES = 64,
+};
 
 #define MAGIC_AT   0x40001000U
 #define RAM_FROM   0x3FC00000U /* of any of them */
@@ -156,13 +167,34 @@ static void keep_register(struct esp *esp, uint32_t at, uint32_t value)
         *kept = (struct esp_register){.at = at, .value = value};
 }
 
-/* The controller sends one command to the flash; only the reading of its id is answered. */
+/* READ with three bytes of address, into the controller's buffer; ESP8266 only. */
+static void read_cells(struct esp *esp)
+{
+    uint32_t base = esp->chip->spi_at, lengths = get_register(esp, base + SPI_USER1);
+    uint32_t parts = get_register(esp, base + SPI_USER), wanted = SPI_USER_ADDR | SPI_USER_MISO;
+    uint32_t at = get_register(esp, base + SPI_ADDR) >> 8, count = ((lengths >> 8 & 0x1FF) + 1) / 8;
+
+    if ((parts & wanted) != wanted || lengths >> 26 != 23 || count > SPI_BUFFER_BYTES)
+        return;
+    for (uint32_t i = 0; i < count; i += 4) {
+        uint32_t word = 0;
+
+        for (uint32_t k = 0; k < 4 && i + k < count; k++)
+            word |= (uint32_t)cells_get(&esp->flash, (at + i + k) % esp->chip->flash_bytes) << 8 * k;
+        keep_register(esp, base + esp->chip->spi_w0 + i, word);
+    }
+}
+
+/* The controller sends one command to the flash; its id is read, and on the ESP8266 its content. */
 static void run_spi(struct esp *esp)
 {
     const struct esp_chip *chip = esp->chip;
     uint32_t command = get_register(esp, chip->spi_at + chip->spi_usr2) & 0xFF;
 
-    keep_register(esp, chip->spi_at + chip->spi_w0, command == RDID ? chip->flash_id : 0);
+    if (command == READ && chip->family == ESP_8266)
+        read_cells(esp);
+    else
+        keep_register(esp, chip->spi_at + chip->spi_w0, command == RDID ? chip->flash_id : 0);
     keep_register(esp, chip->spi_at, 0);
 }
 

@@ -18,8 +18,7 @@ class Kind:
     base = 0  # where the dump of a board starts
     end = None  # where the part of the dump ends that is nobody else's (a loader's, say)
     erased = 0xFF
-    block = 256  # what is erased or written at once: beyond an image its last block may be blank
-    entry = None  # on a port with modem lines; None: as the simulator says
+    entry = None  # how a station gets into the loader; None: as the simulator says
     uid = True
 
     def __init__(self, board, chip=None, **more):
@@ -37,28 +36,31 @@ class Kind:
     def file(self, content):
         return harness.hex_of(content)
 
-    def holds(self, flash, content):
-        """Every byte of the content, and nothing else that was not there before: junk or blank."""
+    def differs(self, flash, content):
+        """The first address that is neither of the content nor, elsewhere, junk or blank; None: it holds the content."""
         rest = bytearray(flash[:self.end])
         for address, data in content:
             at = address - self.base
-            if flash[at:at + len(data)] != data:
-                return False
+            if rest[at:at + len(data)] != data:
+                return address + next(i for i, byte in enumerate(data) if rest[at + i:at + i + 1] != bytes((byte,)))
             rest[at:at + len(data)] = bytes((self.erased,)) * len(data)
-        return set(rest) <= {self.erased, harness.JUNK}
+        if not rest.translate(None, bytes((self.erased, harness.JUNK))):
+            return None
+        return self.base + next(i for i, byte in enumerate(rest) if byte not in (self.erased, harness.JUNK))
 
-    def untouched(self, flash):
-        return set(flash[:self.end]) == {harness.JUNK}
+    def holds(self, flash, content):
+        return self.differs(flash, content) is None
+
 
 
 class Stm32(Kind):
-    protocol, base, block = "stm32-uart", 0x08000000, 1024
+    protocol, base = "stm32-uart", 0x08000000
 
 
 class Lpc(Kind):
     """The first eight words sum up to zero, or the ROM does not start them."""
 
-    protocol, entry = "lpc-uart", "lpc-isp"
+    protocol = "lpc-uart"
     vector = 7  # which of them is the sum; 5 on ARM7
     verify = ("read-back", "checksum")
 
@@ -75,7 +77,7 @@ class Lpc(Kind):
 class Esp(Kind):
     """A bootloader image where the ROM looks for it, and data further up."""
 
-    protocol, entry, block = "esp-rom", "esp", 4096
+    protocol = "esp-rom"
     verify = ("checksum",)
     first, image_chip = 0, None
 
@@ -89,12 +91,11 @@ class Esp(Kind):
 
 
 class Avr(Kind):
-    entry, uid = "arduino", False
-    block = 128
+    uid = False
 
 
 class Mega2560(Avr):
-    protocol, block = "stk500v2", 256
+    protocol = "stk500v2"
 
     def content(self, size, seed):
         """On both sides of the 128 KiB that RAMPZ is for."""
@@ -105,17 +106,20 @@ class Mega2560(Avr):
 class P89lpc(Kind):
     """Cannot be read: what one unit gave when it was programmed twice is what the others must give."""
 
-    protocol, erased, uid, block = "p89lpc9xx", 0, False, 64
+    protocol, erased, uid, end = "p89lpc9xx", 0, False, 0x1C00
     verify = ("programmed-twice", "learned-sums")
 
 
 class Unit485(Kind):
-    protocol, uid, block = "rs485-isp", True, 128
+    """One of several on a line; a loader of its own in the same kind of chip."""
+
+    protocol, erased, end = "rs485-isp", 0, 0x1BFA  # behind it are the unit's address and what goes with it
+    verify = ("checksum", "read-back")
 
 
 STM32 = Stm32("stm32f103xb")
-LPC1114 = Lpc("lpc1114", block=4096)
-LPC2148 = Lpc("lpc2148", vector=5, block=4096)
+LPC1114 = Lpc("lpc1114")
+LPC2148 = Lpc("lpc2148", vector=5, uid=False)
 ESP32 = Esp("esp32", "esp32-4mb", first=0x1000, image_chip=0)
 ESP32C3 = Esp("esp32c3", "esp32c3-4mb", image_chip=5)
 ESP8266 = Esp("esp8266", "esp8266-4mb", verify=("read-back",))

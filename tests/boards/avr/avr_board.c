@@ -12,9 +12,10 @@
 /* How far the chip may be ahead of the host's clock, and behind it before its time stands still instead. */
 #define AHEAD_NS  (2 * NS_PER_MS)
 #define BEHIND_NS (50 * NS_PER_MS)
-/* In a hurry: how much of the chip's time may pass in none of ours, at once. */
-#define HURRY_NS       (300 * NS_PER_MS)
-#define HURRY_CHUNK_NS (5 * NS_PER_MS)
+/* In a hurry: how much of the chip's time may pass in none of ours, at once and after the last byte was read. */
+#define HURRY_NS       (600 * NS_PER_MS)
+#define HURRY_WORK_NS  (20 * NS_PER_MS)
+#define HURRY_CHUNK_NS (2 * NS_PER_MS)
 
 /* Whom nobody speaks to for so long runs at a tenth of its speed, and not at all while its port is closed. */
 #define PATIENCE_NS  (3 * NS_PER_S)
@@ -99,14 +100,22 @@ static void run_paced(struct avr_board *board, uint64_t now_ns)
     mcu_run(board->mcu, must, may);
 }
 
+/* What bytes from the client cause is done at once. Waiting is not: a bootloader that gives up after a second
+ * must not do so before that. */
 static void run_hurried(struct avr_board *board, uint64_t now_ns)
 {
-    uint64_t end = cycle_at(board, now_ns + HURRY_NS), chunk = cycles_of_ns(board, HURRY_CHUNK_NS);
+    uint64_t work = cycles_of_ns(board, HURRY_WORK_NS), chunk = cycles_of_ns(board, HURRY_CHUNK_NS);
+    uint64_t end, most = mcu_now(board->mcu) + cycles_of_ns(board, HURRY_NS);
 
     mcu_run(board->mcu, duty(board, now_ns), 0);
-    if (!bored(board, now_ns))
-        while (!mcu_idle(board->mcu) && mcu_place(board->mcu) == MCU_BOOTLOADER && mcu_now(board->mcu) < end)
-            mcu_run(board->mcu, 0, mcu_now(board->mcu) + chunk);
+    end = mcu_now(board->mcu);
+    while (!mcu_idle(board->mcu) && mcu_place(board->mcu) == MCU_BOOTLOADER && mcu_now(board->mcu) < most) {
+        if (mcu_unread(board->mcu))
+            end = mcu_now(board->mcu) + work;
+        if (mcu_now(board->mcu) >= end)
+            break;
+        mcu_run(board->mcu, 0, mcu_now(board->mcu) + chunk);
+    }
     if (mcu_now(board->mcu) > cycle_at(board, now_ns))
         meet(board, now_ns);
 }

@@ -49,6 +49,7 @@ void mcu_skip(struct mcu *mcu, uint64_t cycle);
 
 /* A byte whose stop bit arrives at cycle; error: there was none where it was looked for. */
 void mcu_hear(struct mcu *mcu, uint8_t byte, uint64_t cycle, bool error);
+bool mcu_unread(const struct mcu *mcu); /* bytes have come that the firmware has not taken */
 uint32_t mcu_baud(const struct mcu *mcu); /* 0: the UART is off */
 uint64_t mcu_overruns(const struct mcu *mcu);
 

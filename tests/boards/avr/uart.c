@@ -39,6 +39,11 @@ uint32_t mcu_baud(const struct mcu *mcu)
     return receives(mcu) ? (uint32_t)(mcu->avr->frequency / bit_cycles(mcu)) : 0;
 }
 
+bool mcu_unread(const struct mcu *mcu)
+{
+    return mcu->uart.queue_first < mcu->uart.queue_end || mcu->uart.held_count > 0;
+}
+
 uint64_t mcu_overruns(const struct mcu *mcu)
 {
     return mcu->uart.lost_count;
@@ -183,10 +188,7 @@ static void write_shared(struct avr_t *avr, avr_io_addr_t address, uint8_t value
 
 bool uart_done(const struct mcu *mcu)
 {
-    const struct uart *uart = &mcu->uart;
-
-    return uart->queue_first == uart->queue_end && !uart->held_count && !uart->next_waits &&
-           mcu->avr->cycle >= uart->shift_end;
+    return !mcu_unread(mcu) && !mcu->uart.next_waits && mcu->avr->cycle >= mcu->uart.shift_end;
 }
 
 void uart_reset(struct mcu *mcu)
