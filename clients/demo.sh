@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Shows flashfarm on a bare Debian 12: builds it, starts 16 simulated boards and the daemon, programs the gang with
-# a real firmware file, and stays so that you can look around. Nothing is installed but Debian packages, and nothing
-# is left running.
+# Shows flashfarm on a bare Debian 12: builds it, starts simulated boards of several kinds and the daemon, programs all
+# of them at once with a real firmware file, and stays so that you can look around. Nothing is installed but Debian
+# packages, and nothing is left running.
 #
 #     sh clients/demo.sh            paced: bytes take their time on the wire, flash takes datasheet times
 #     sh clients/demo.sh --quick    as fast as this machine goes, and stops by itself
@@ -10,10 +10,9 @@
 # FLASHFARM_BUILD names another build directory.
 set -eu
 
-boards=16
-chip=stm32f103xb
+# 16 STM32 (ROM bootloader), 8 ATmega328P (the real optiboot, run by simavr) and 8 units on one RS-485 line.
+boards=stm32f103xb=16,atmega328p=8,p89lpc922-rs485=8
 firmware=/usr/share/firmware-microbit-micropython/firmware.hex
-firmware_bytes=0x18000
 
 case ${1-} in
 '') quick=false ;;
@@ -72,23 +71,23 @@ wait_for() {
 
 . "$source/tests/packages.sh"
 # shellcheck disable=SC2086
-need_packages $packages_build $packages_demo
+need_packages $packages_build $packages_demo $packages_avr
 
 say "building in $build"
 mkdir -p "$build"
 if ! { cmake -S "$source" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo &&
-    ninja -C "$build" flashfarmd flashfarm flashfarm-sim; } >"$build/demo.log" 2>&1; then
+    ninja -C "$build" flashfarmd flashfarm flashfarm-sim flashfarm-sim-avr; } >"$build/demo.log" 2>&1; then
     tail -n 40 "$build/demo.log" >&2
     exit 1
 fi
 PATH=$build/clients:$PATH
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/flashfarm-demo-XXXXXX")
-say "starting $boards simulated boards ($chip) and the daemon in $scratch"
+say "starting simulated boards ($boards) and the daemon in $scratch"
 pace=
 $quick || pace=--pace
 # In sessions of their own: Ctrl-C is for the command line, which tells the daemon.
-setsid "$build/tests/boards/flashfarm-sim" --boards "$chip=$boards" --dir "$scratch/boards" --listen 127.0.0.1:0 \
+setsid "$build/tests/boards/flashfarm-sim" --boards "$boards" --dir "$scratch/boards" --listen 127.0.0.1:0 \
     --with-parent $pace >"$scratch/sim.log" 2>&1 </dev/null &
 sim_pid=$!
 wait_for "$scratch/sim.log" '^ready' "$sim_pid"
@@ -100,15 +99,28 @@ FLASHFARM_KEY_FILE=$scratch/boards/state/key
 export FLASHFARM_SERVER FLASHFARM_KEY_FILE
 echo "$FLASHFARM_SERVER"
 
-# Debian ships no firmware that is linked for an STM32. This is the micro:bit's MicroPython, linked for address 0:
-# its first 96 KiB are moved to where an STM32F103 has its flash. A board would not start it; programming it is real.
-say "firmware: the first $((firmware_bytes / 1024)) KiB of $firmware, moved to 0x08000000"
-srec_cat "$firmware" -intel -crop 0 "$firmware_bytes" -offset 0x08000000 -o "$scratch/micropython-at-08000000.hex" -intel
+# Debian ships no firmware that is linked for these chips. This is the micro:bit's MicroPython, linked for address 0: its
+# first 96, 24 and 6 KiB are put where each kind of chip has its flash. A board would not start it; programming it is
+# real.
+# part BYTES ADDRESS FILE
+part() {
+    srec_cat "$firmware" -intel -crop 0 "$1" -offset "$2" -o "$scratch/$3" -intel
+}
+say "firmware: the first 96, 24 and 6 KiB of $firmware, for three kinds of chip"
+part 0x18000 0x08000000 stm32.hex
+part 0x6000 0 avr.hex
+part 0x1800 0 p89lpc.hex
+cat >"$scratch/jobs.json" <<'JOBS'
+[{"chip": "stm32f103xb", "image": "stm32.hex", "stations": "all", "work_order": "DEMO-1"},
+ {"chip": "atmega328p", "image": "avr.hex", "stations": "all", "work_order": "DEMO-2"},
+ {"chip": "p89lpc922", "image": "p89lpc.hex", "stations": "all", "work_order": "DEMO-3"}]
+JOBS
 
-say "flashfarm program micropython-at-08000000.hex --chip $chip --stations all --work-order DEMO-1"
-flashfarm program "$scratch/micropython-at-08000000.hex" --chip "$chip" --stations all --work-order DEMO-1
+say "flashfarm submit jobs.json"
+cat "$scratch/jobs.json"
+flashfarm submit "$scratch/jobs.json"
 
-uid=$(flashfarm runs --limit 1 | awk 'NR == 2 { print $6 }')
+uid=$(flashfarm runs --work-order DEMO-1 --limit 1 | awk 'NR == 2 { print $6 }')
 say "flashfarm trace $uid"
 flashfarm trace "$uid"
 
