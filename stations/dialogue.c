@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "bytes.h"
+#include "port_rs485.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@ static void put_flags(FILE *text, const struct session *session, const struct or
         (void)fputs("in_step: yes\n", text);
     if (session->half_way)
         (void)fputs("half_way: yes\n", text);
+    if (port_rs485_address(session->port))
+        (void)fprintf(text, "unit: %u\n", port_rs485_address(session->port));
     if (session->wakeup == WAKEUP_ESCAPE)
         (void)fputs("wakeup: escape\n", text);
     if (order->unprotect)

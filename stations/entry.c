@@ -574,6 +574,12 @@ static int enter_lines(struct session *session, const struct word *word, struct 
     return status;
 }
 
+/* The next step has no lines either. */
+static bool lines_are_lost(int status)
+{
+    return status == -ENOTSUP || status == -ENODEV || status == -ETIMEDOUT;
+}
+
 static int leave_lines(struct session *session, const struct word *word, struct error *error)
 {
     int first_status = 0;
@@ -582,9 +588,11 @@ static int leave_lines(struct session *session, const struct word *word, struct 
         struct error ignored;
         int status = set_lines(session, word, word->pattern->leave[i], first_status ? &ignored : error);
 
-        if (status < 0)
-            return first_status ? first_status : status; /* the next ones have no lines either */
-        status = wait_through_ms(session, word->pattern->leave[i].wait_ms, first_status ? &ignored : error);
+        if (lines_are_lost(status))
+            return first_status ? first_status : status;
+        if (status == 0)
+            status =
+                wait_through_ms(session, word->pattern->leave[i].wait_ms, first_status ? &ignored : error);
         first_status = first_status ? first_status : status;
     }
     return first_status;
@@ -595,10 +603,11 @@ static int send_break(struct session *session, uint32_t duration_ms, struct erro
     struct error late = ERROR_NONE;
     int status = port_set_break(session->port, true, error), end;
 
-    if (status < 0)
+    if (status == -ENOTSUP)
         return status;
-    status = wait_ms(session, duration_ms, error);
-    end = port_set_break(session->port, false, &late);
+    if (status == 0)
+        status = wait_ms(session, duration_ms, error);
+    end = port_set_break(session->port, false, &late); /* one that failed may have begun */
     if (status == 0 && end < 0)
         *error = late;
     return status < 0 ? status : end;

@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include "alloc.h"
+#include "bytes.h"
 #include "failure.h"
 
 #include <sodium.h>
@@ -61,6 +62,14 @@ static int check_ranges(const struct order *order, struct error *error)
                              "the image has nothing for the flash of %s, only EEPROM data", chip->name);
 }
 
+static bool has_eeprom_data(const struct order *order)
+{
+    for (size_t i = 0; i < order->image->count; i++)
+        if (chip_is_eeprom(order->chip, order->image->ranges[i].address))
+            return true;
+    return false;
+}
+
 /* What is asked of the loader must be something it can do: better refused now than found out at the board. */
 static int check_abilities(const struct order *order, const struct protocol *protocol, struct error *error)
 {
@@ -86,6 +95,12 @@ static int check_abilities(const struct order *order, const struct protocol *pro
         return error_set(error, FAILURE_CODE(FAILURE_DATA),
                          "the loader behind %s can only erase the whole chip: order without keep",
                          protocol->name);
+    if (has_eeprom_data(order) && !protocol->read && !protocol->compare)
+        return error_set(
+            error, FAILURE_CODE(FAILURE_DATA),
+            "the loader behind %s cannot look at EEPROM, so it cannot be verified: leave it out of "
+            "the image",
+            protocol->name);
     return protocol->check ? protocol->check(order, error) : 0;
 }
 
@@ -287,16 +302,46 @@ static void choose_blocks(struct plan *plan, const struct order *order, const st
     plan->rewrite_us = protocol_erases_by_writing(protocol) ? rewrite_us_of(plan, order) : 0;
 }
 
-static void digest_image(struct plan *plan, const struct image *image)
+static void digest_ranges(crypto_hash_sha256_state *state, const struct image *image)
+{
+    for (size_t i = 0; i < image->count; i++)
+        (void)crypto_hash_sha256_update(state, image->ranges[i].data, image->ranges[i].size);
+}
+
+/* What a sum speaks of: the blank bytes around the image's too, and where they are. The same bytes at other
+ * places give other sums. */
+static void digest_sectors(crypto_hash_sha256_state *state, const struct plan *plan,
+                           const struct order *order)
+{
+    uint8_t bytes[PROTOCOL_TRANSFER_MAX];
+
+    for (size_t i = 0; i < plan->sector_count; i++) {
+        const struct chip_sector *sector = &plan->sectors[i];
+
+        put_be32(bytes, sector->address);
+        (void)crypto_hash_sha256_update(state, bytes, 4);
+        for (uint32_t at = 0; at < sector->size; at += sizeof bytes) {
+            uint32_t size = sector->size - at < sizeof bytes ? sector->size - at : sizeof bytes;
+
+            (void)image_read(order->image, sector->address + at, bytes, size,
+                             order->chip->family->erased_value);
+            (void)crypto_hash_sha256_update(state, bytes, size);
+        }
+    }
+}
+
+static void digest_content(struct plan *plan, const struct order *order, const struct protocol *protocol)
 {
     crypto_hash_sha256_state state;
 
     (void)crypto_hash_sha256_init(&state);
-    for (size_t i = 0; i < image->count; i++) {
-        (void)crypto_hash_sha256_update(&state, image->ranges[i].data, image->ranges[i].size);
-        plan->verify_bytes += image->ranges[i].size;
-    }
+    if (plan_by_sums(protocol))
+        digest_sectors(&state, plan, order);
+    else
+        digest_ranges(&state, order->image);
     (void)crypto_hash_sha256_final(&state, plan->digest);
+    for (size_t i = 0; i < order->image->count; i++)
+        plan->verify_bytes += order->image->ranges[i].size;
 }
 
 #define SLOWEST_BAUD      57600u /* unless the protocol has slower ones */
@@ -351,7 +396,7 @@ int plan_make(struct plan *plan, const struct order *order, const struct protoco
     }
     choose_erase(plan, order, protocol);
     choose_blocks(plan, order, protocol);
-    digest_image(plan, order->image);
+    digest_content(plan, order, protocol);
     plan->timeout_us = order->timeout_us ? order->timeout_us : default_timeout_us(plan, order, protocol);
     return 0;
 }
@@ -409,6 +454,16 @@ static int64_t erase_floor_us(const struct plan *plan, const struct order *order
            sectors_us(plan);
 }
 
+static int64_t verify_floor_us(const struct plan *plan, const struct order *order,
+                               const struct protocol *protocol, uint32_t baud, bool by_checksum)
+{
+    uint64_t checksums = by_checksum ? order->image->count : plan->sector_count;
+
+    if (!by_checksum && !plan_by_sums(protocol))
+        return read_floor_us(plan, order, protocol, baud);
+    return wire_floor_us(protocol, checksums * protocol->wire_bytes(WIRE_CHECKSUM, 0), baud);
+}
+
 int64_t plan_floor_us(const struct plan *plan, const struct order *order, const struct protocol *protocol,
                       enum phase_name phase, uint32_t baud, bool by_checksum)
 {
@@ -418,9 +473,7 @@ int64_t plan_floor_us(const struct plan *plan, const struct order *order, const 
     case PHASE_WRITE:
         return write_floor_us(plan, order, protocol, baud);
     case PHASE_VERIFY:
-        return by_checksum ? wire_floor_us(protocol,
-                                           order->image->count * protocol->wire_bytes(WIRE_CHECKSUM, 0), baud)
-                           : read_floor_us(plan, order, protocol, baud);
+        return verify_floor_us(plan, order, protocol, baud, by_checksum);
     case PHASE_CONNECT: /* what a protocol spends to be sure is its own choice: no floor */
     case PHASE_OPTIONS:
     case PHASE_PROTECT:

@@ -55,9 +55,16 @@ struct plan {
     int64_t rewrite_us;    /* erases that happen inside writes, for loaders that have no other */
     uint32_t write_bytes;  /* sum of blocks */
     uint32_t verify_bytes; /* sum of the image's ranges: blank parts are verified too */
-    uint8_t digest[32];    /* SHA-256 over the image's ranges in ascending order */
+    uint8_t digest[32];    /* SHA-256 over the image's ranges in ascending order; with plan_by_sums() over the
+                              touched erase units, each behind its address (32 bits, the highest byte first) */
     int64_t timeout_us;
 };
+
+/* Whether sums over whole erase units are all that the loader tells of what is in flash. */
+static inline bool plan_by_sums(const struct protocol *protocol)
+{
+    return protocol->sum && !protocol->read;
+}
 
 /* Whether an address range lies in the chip's EEPROM. */
 bool chip_is_eeprom(const struct chip *chip, uint32_t address);

@@ -77,6 +77,7 @@ struct port_kind {
 /* Every kind embeds this as its first member. */
 struct port {
     const struct port_kind *kind;
+    struct port *beneath;      /* what a port that wraps another one wraps (a recorder); else NULL */
     const struct clock *clock; /* deadlines are in its monotonic time; a replaying port brings its own */
     struct fibers *fibers;     /* NULL: every wait blocks */
     struct port_line line;

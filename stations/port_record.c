@@ -261,6 +261,7 @@ int port_record(struct port **port, struct port *inner, const char *path, const 
     record = allocate(1, sizeof *record);
     record->port = *inner;
     record->port.kind = &record_kind;
+    record->port.beneath = inner;
     record->inner = inner;
     record->file = file;
     record->line_free_us = port_now_us(inner);

@@ -347,7 +347,7 @@ static size_t filter(struct port_fd *p, uint8_t *bytes, size_t size)
 
 /* --- calls -------------------------------------------------------------------------------- */
 
-/* How every call begins: with what was refused meanwhile, and what the last one left unsent. */
+/* How most calls begin: with what was refused meanwhile, and what the last one left unsent. */
 static int enter(struct port_rfc2217 *r, int64_t deadline_us, struct error *error)
 {
     if (r->refusal.code)
@@ -463,29 +463,37 @@ static void request_control(struct port_rfc2217 *r, enum control_line line, bool
     control->count++;
 }
 
+/* What was refused before is told, but keeps nobody from letting go of a line. */
+static int push_controls(struct port_rfc2217 *r, int64_t deadline_us, struct error *error)
+{
+    int status = push(r, deadline_us, error);
+
+    return status == 0 && r->refusal.code ? take_refusal(r, error) : status;
+}
+
 static int rfc2217_set_modem(struct port *port, bool dtr, bool rts, struct error *error)
 {
     struct port_rfc2217 *r = of(port);
     int64_t deadline_us = port_now_us(port) + ANSWER_US;
-    int status = enter(r, deadline_us, error);
+    int status = push(r, deadline_us, error);
 
     if (status < 0)
         return status;
     request_control(r, CONTROL_DTR, dtr);
     request_control(r, CONTROL_RTS, rts);
-    return push(r, deadline_us, error);
+    return push_controls(r, deadline_us, error);
 }
 
 static int rfc2217_set_break(struct port *port, bool on, struct error *error)
 {
     struct port_rfc2217 *r = of(port);
     int64_t deadline_us = port_now_us(port) + ANSWER_US;
-    int status = enter(r, deadline_us, error);
+    int status = push(r, deadline_us, error);
 
     if (status < 0)
         return status;
     request_control(r, CONTROL_BREAK, on);
-    return push(r, deadline_us, error);
+    return push_controls(r, deadline_us, error);
 }
 
 static int rfc2217_read(struct port *port, uint8_t *bytes, size_t least, size_t size, int64_t deadline_us,

@@ -508,15 +508,34 @@ int port_rs485_open(struct port **port, const char *rest, struct fibers *fibers,
 
 /* --- for the protocol --------------------------------------------------------------------- */
 
+/* The line below the wrappings, or NULL. */
+static struct line *line_below(struct port *port)
+{
+    while (port && port->beneath)
+        port = port->beneath;
+    return port && port->kind == &rs485_kind ? of(port)->line : NULL;
+}
+
+static const struct handle *handle_below(const struct port *port)
+{
+    while (port && port->beneath)
+        port = port->beneath;
+    return port && port->kind == &rs485_kind ? (const struct handle *)port : NULL;
+}
+
 uint8_t port_rs485_address(const struct port *port)
 {
-    return port->kind == &rs485_kind ? ((const struct handle *)port)->address : 0;
+    const struct handle *handle = handle_below(port);
+
+    return handle ? handle->address : 0;
 }
 
 void *port_rs485_shared(struct port *port, size_t size)
 {
-    struct line *line = of(port)->line;
+    struct line *line = line_below(port);
 
+    if (!line)
+        return NULL;
     if (!line->shared)
         line->shared = allocate(1, size);
     return line->shared;
@@ -524,15 +543,19 @@ void *port_rs485_shared(struct port *port, size_t size)
 
 bool port_rs485_knows(const struct port *port, uint8_t address)
 {
-    return address_taken(((const struct handle *)port)->line, address);
+    const struct handle *handle = handle_below(port);
+
+    return handle && address_taken(handle->line, address);
 }
 
 size_t port_rs485_waiting(const struct port *port)
 {
-    const struct line *line = ((const struct handle *)port)->line;
+    const struct handle *handle = handle_below(port);
     size_t count = 0;
 
-    LIST_EACH (node, &line->turns) {
+    if (!handle)
+        return 0;
+    LIST_EACH (node, &handle->line->turns) {
         count++;
     }
     return count;
@@ -540,18 +563,21 @@ size_t port_rs485_waiting(const struct port *port)
 
 int port_rs485_wait(struct port *port, int64_t deadline_us, struct error *error)
 {
-    struct line *line = of(port)->line;
+    struct line *line = line_below(port);
     int status;
 
+    if (!line || !fiber_current(line->fibers))
+        return error_set(error, -EBUSY, "%s: nobody else can come", port->traits.path);
     if (line->gone)
         return say_gone(line, error);
-    if (!fiber_current(line->fibers))
-        return error_set(error, -EBUSY, "%s: nobody else can come", port->traits.path);
-    status = wait_in(line, &line->sleepers, of(port), deadline_us);
+    status = wait_in(line, &line->sleepers, NULL, deadline_us);
     return status == -ENODEV ? say_gone(line, error) : say_waited(status, "the others on the line", error);
 }
 
 void port_rs485_wake(struct port *port)
 {
-    wake_all(&of(port)->line->sleepers, 0);
+    struct line *line = line_below(port);
+
+    if (line)
+        wake_all(&line->sleepers, 0);
 }

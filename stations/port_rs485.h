@@ -14,11 +14,9 @@ int port_rs485_check(const char *rest, struct error *error);
 int port_rs485_open(struct port **port, const char *rest, struct fibers *fibers, const struct clock *clock,
                     struct error *error);
 
-/* The unit's address, or 0 when the port is of another kind: then it has its line for itself. */
+/* All of these look through ports that wrap others, and accept NULL. On a port of another kind there is no
+ * address (0), no shared memory (NULL), and nobody else: a wait for others fails at once. */
 uint8_t port_rs485_address(const struct port *port);
-
-/* What follows is for ports with an address. */
-
 /* Memory of the whole line, zeroed when the line is opened; every caller gives the same size. */
 void *port_rs485_shared(struct port *port, size_t size);
 /* Whether a handle for that address is open on the same line. */

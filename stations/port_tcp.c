@@ -89,7 +89,8 @@ int port_tcp_check(const char *rest, struct error *error)
 
 /* --- addresses ---------------------------------------------------------------------------- */
 
-/* A look-up in libuv's pool. It cannot be broken off: who waits no longer leaves it to its callback. */
+/* A look-up in libuv's pool. Once begun it cannot be broken off: who waits no longer leaves it to its
+ * callback. */
 struct lookup {
     uv_getaddrinfo_t request;
     struct fiber *waiter;
@@ -150,6 +151,7 @@ static int look_up_on_fiber(const struct port_fd *p, const struct address *addre
         free(lookup);
     } else {
         lookup->abandoned = true;
+        (void)uv_cancel((uv_req_t *)&lookup->request); /* one that has not begun; they would pile up */
     }
     return status == -ECANCELED
                ? error_set(error, status, "cancelled")

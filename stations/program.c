@@ -73,6 +73,7 @@ void programming_progress(struct programming *work, uint32_t done, uint32_t tota
     int64_t before_us = 0;
     unsigned percent;
 
+    done = done < total ? done : total; /* a range counts its blank parts, and teaching writes twice */
     for (int phase = PHASE_CONNECT; phase < (int)work->phase; phase++)
         before_us += work->weight_us[phase];
     percent =
@@ -182,6 +183,20 @@ static int check_loader(struct programming *work)
     return 0;
 }
 
+static int check_eeprom(struct programming *work)
+{
+    const struct plan *plan = work->plan;
+
+    for (size_t i = 0; work->session->board.no_eeprom && i < plan->block_count; i++)
+        if (chip_is_eeprom(work->order->chip, plan->blocks[i].address))
+            return error_set(
+                work->error, FAILURE_CODE(FAILURE_DATA),
+                "the image has EEPROM data (0x%08x), which this board's loader cannot write: leave "
+                "it out of the image, or replace the loader",
+                plan->blocks[i].address);
+    return 0;
+}
+
 static int check_chip(struct programming *work)
 {
     const struct chip *chip = work->order->chip;
@@ -196,7 +211,7 @@ static int check_chip(struct programming *work)
         return error_set(work->error, FAILURE_CODE(FAILURE_WRONG_CHIP),
                          "the chip has %u KiB of flash, %s has %u", board->flash_size >> 10, chip->name,
                          chip->flash_size >> 10);
-    return check_loader(work);
+    return check_loader(work) < 0 ? work->error->code : check_eeprom(work);
 }
 
 /* Where no document gives the ordered chip a UID, what stands at its family's address identifies nobody. */
@@ -358,7 +373,7 @@ static void lower_write_floor(struct programming *work)
     struct phase_report *report = &work->report->phases[PHASE_WRITE];
     int64_t packed_us = report->wire_us + plan_chip_us(work->plan, work->order);
 
-    if (work->session->protocol->write_range && packed_us < report->floor_us)
+    if (work->session->protocol->packs && packed_us < report->floor_us)
         report->floor_us = packed_us;
 }
 

@@ -23,7 +23,7 @@ static int differs_at(struct programming *work, uint32_t address, const uint8_t 
 }
 
 /* A blank page is not written by a loader that has no erase of its own, in the hope that it is blank already.
- * Where it is not, it is written now. 1: done, read again. */
+ * Where it is not, it is written now, if the loader can. 1: done, read again. */
 static int write_blank_page(struct programming *work, uint32_t address)
 {
     const struct plan *plan = work->plan;
@@ -37,8 +37,10 @@ static int write_blank_page(struct programming *work, uint32_t address)
         if (plan->blocks[i].address <= address && address - plan->blocks[i].address < plan->blocks[i].size)
             return 0;
     status = programming_write_block(work, &page);
+    if (status < 0)
+        return status == -ENOTSUP ? 0 : status;
     work->report->bytes_written += step;
-    return status < 0 ? status : 1;
+    return 1;
 }
 
 static int read_piece(struct programming *work, const struct image_range *range, uint32_t at, uint32_t size)
@@ -148,24 +150,85 @@ static int compare_sums(struct programming *work, const struct sector_sum *wante
     return 0;
 }
 
+/* Whether the image leaves a sector as an erase does. */
+static bool leaves_blank(struct programming *work, const struct chip_sector *sector)
+{
+    uint8_t blank = work->order->chip->family->erased_value;
+
+    for (uint32_t at = 0; at < sector->size; at += PROTOCOL_TRANSFER_MAX) {
+        uint32_t left = sector->size - at, size = left < PROTOCOL_TRANSFER_MAX ? left : PROTOCOL_TRANSFER_MAX;
+
+        (void)image_read(work->order->image, sector->address + at, work->wanted, size, blank);
+        for (uint32_t i = 0; i < size; i++)
+            if (work->wanted[i] != blank)
+                return false;
+    }
+    return true;
+}
+
+/* An erase that was only acknowledged shows in a sum that stays: then writing may be as idle, and sums that
+ * are equal twice say nothing. */
+static int check_erased(struct programming *work, const struct sector_sum *once, struct sector_sum *erased)
+{
+    int status = read_sums(work, erased);
+
+    for (size_t i = 0; status == 0 && i < work->plan->sector_count; i++)
+        if (erased[i].sum == once[i].sum && !leaves_blank(work, &work->plan->sectors[i]))
+            return error_set(work->error, FAILURE_CODE(FAILURE_VERIFY),
+                             "verify: the sum of the sector at 0x%08x (0x%08" PRIx32
+                             ") did not change when it was erased: is it protected?",
+                             erased[i].address, erased[i].sum);
+    return status;
+}
+
+/* Who was taught at another station meanwhile has sums to be measured by, too. */
+static int compare_with_others(struct programming *work, const struct sector_sum *again,
+                               struct sector_sum *others)
+{
+    const struct program_watcher *watcher = work->watcher;
+    size_t count = work->plan->sector_count;
+
+    memcpy(others, again, count * sizeof *others); /* for the addresses */
+    if (!watcher->known_sums || !watcher->known_sums(watcher->context, others, count))
+        return 0;
+    return compare_sums(work, others, again, "another unit's");
+}
+
+/* What teaching adds to the floor of a single look: an erase, a write, and two more looks. */
+static void raise_verify_floor(struct programming *work)
+{
+    struct phase_report *phases = work->report->phases;
+
+    phases[PHASE_VERIFY].floor_us +=
+        2 * phases[PHASE_VERIFY].floor_us + phases[PHASE_ERASE].floor_us + phases[PHASE_WRITE].floor_us;
+}
+
 /* Nobody has taught the sums of this content yet. A unit that gives the same ones after it was erased and
- * written a second time holds, as far as can be known without reading, what was sent twice. */
+ * written a second time, and others in between, holds, as far as can be known without reading, what was sent
+ * twice. */
 static int teach_sums(struct programming *work, const struct sector_sum *once)
 {
     const struct program_watcher *watcher = work->watcher;
-    struct sector_sum *again = allocate(work->plan->sector_count, sizeof *again);
-    int status = program_erase(work);
+    size_t count = work->plan->sector_count;
+    struct sector_sum *again = allocate(2 * count, sizeof *again), *other = again + count;
+    int status;
 
+    raise_verify_floor(work);
+    status = program_erase(work);
+    if (status == 0)
+        status = check_erased(work, once, other);
     if (status == 0)
         status = program_write(work);
     if (status == 0)
         status = read_sums(work, again);
     if (status == 0)
         status = compare_sums(work, once, again, "the first time's");
+    if (status == 0)
+        status = compare_with_others(work, again, other);
     if (status == 0) {
         work->report->verify = VERIFY_TWICE;
         if (watcher->learn_sums)
-            watcher->learn_sums(watcher->context, again, work->plan->sector_count);
+            watcher->learn_sums(watcher->context, again, count);
     }
     free(again);
     return status;
@@ -209,6 +272,9 @@ int program_verify(struct programming *work)
         return verify_by_reading(work);
     if (protocol->sum)
         return verify_by_sums(work);
+    if (!protocol->compare)
+        return error_set(work->error, FAILURE_CODE(FAILURE_VERIFY),
+                         "verify: %s has no way to look at what was written", protocol->name);
     if (status == -ENOTSUP)
         return error_reclass(work->error, FAILURE_CODE(FAILURE_VERIFY));
     status = verify_by_checksum(work);

@@ -246,8 +246,34 @@ static bool block_in(const struct plan_block *block, const struct image_range *r
            (uint64_t)range->address < (uint64_t)block->address + block->size;
 }
 
-/* Sends what the protocol takes as whole ranges; `sent[i]` tells which of the plan's blocks went that way. */
-static int write_ranges(struct programming *work, bool *sent)
+/* Whether all that a block has of the image went with whole ranges: `taken[i]` tells which those were. Two
+ * may meet in one block. */
+static bool block_sent(const struct programming *work, const struct plan_block *block, const bool *taken)
+{
+    const struct image *image = work->order->image;
+    bool sent = false;
+
+    for (size_t i = 0; i < image->count; i++)
+        if (block_in(block, &image->ranges[i])) {
+            if (!taken[i])
+                return false;
+            sent = true;
+        }
+    return sent;
+}
+
+static void count_sent(struct programming *work, const struct image_range *range, const bool *taken)
+{
+    for (size_t i = 0; i < work->plan->block_count; i++) {
+        const struct plan_block *block = &work->plan->blocks[i];
+
+        if (block_in(block, range) && block_sent(work, block, taken))
+            work->report->bytes_written += block->size;
+    }
+}
+
+/* Sends what the protocol takes as whole ranges. */
+static int write_ranges(struct programming *work, bool *taken)
 {
     const struct image *image = work->order->image;
 
@@ -260,26 +286,25 @@ static int write_ranges(struct programming *work, bool *sent)
             continue;
         if (status < 0)
             return status;
-        for (size_t k = 0; k < work->plan->block_count; k++)
-            if (!sent[k] && block_in(&work->plan->blocks[k], range)) {
-                sent[k] = true;
-                work->report->bytes_written += work->plan->blocks[k].size;
-            }
+        taken[i] = true;
+        count_sent(work, range, taken);
     }
     return 0;
 }
 
-static int write_blocks(struct programming *work, const bool *sent)
+static int write_blocks(struct programming *work, const bool *taken)
 {
     const struct plan *plan = work->plan;
 
     for (size_t i = 0; i < plan->block_count; i++) {
-        int status = sent[i] ? 0 : programming_write_block(work, &plan->blocks[i]);
+        int status;
 
+        if (block_sent(work, &plan->blocks[i], taken))
+            continue;
+        status = programming_write_block(work, &plan->blocks[i]);
         if (status < 0)
             return status;
-        if (!sent[i])
-            work->report->bytes_written += plan->blocks[i].size;
+        work->report->bytes_written += plan->blocks[i].size;
         programming_progress(work, work->report->bytes_written, plan->write_bytes);
     }
     return 0;
@@ -287,14 +312,14 @@ static int write_blocks(struct programming *work, const bool *sent)
 
 int program_write(struct programming *work)
 {
-    bool *sent = allocate(work->plan->block_count + 1, sizeof *sent);
+    bool *taken = allocate(work->order->image->count, sizeof *taken);
     int status = 0;
 
     work->touched = true;
     if (work->session->protocol->write_range)
-        status = write_ranges(work, sent);
+        status = write_ranges(work, taken);
     if (status == 0)
-        status = write_blocks(work, sent);
-    free(sent);
+        status = write_blocks(work, taken);
+    free(taken);
     return status < 0 ? programming_failed(work, FAILURE_WRITE) : 0;
 }

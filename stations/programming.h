@@ -50,8 +50,8 @@ struct recovery {
 struct recovery programming_begin_recovery(const struct programming *work);
 void programming_end_recovery(struct programming *work, const struct recovery *recovery);
 
-/* What covers a part of flash while the loader runs was read in its place: those bytes are taken to be as they
- * should, and counted. */
+/* What covers a part of flash while the loader runs was read in its place: those bytes are taken to be as
+ * they should, and counted. */
 void programming_fill_hidden(const struct programming *work, uint32_t address, uint8_t *found,
                              const uint8_t *wanted, uint32_t size);
 /* Reading changes nothing, so a read that failed is repeated in step. */

@@ -58,6 +58,8 @@ struct session {
     bool half_way; /* in: the last conversation here may have been cut off in the middle of a command */
     const struct entry *entry; /* how to get into the bootloader */
     enum wakeup wakeup;        /* how address frames are marked on a shared line (rs485-isp) */
+    uint8_t unit;              /* the board's address on such a line, where the port does not tell it (a played
+                                  dialogue); 0: it does, or the board is alone */
     void (*advanced)(void *context, uint32_t done); /* write_range() tells how many bytes of its range are
                                                        done; NULL: nobody asks */
     void *advanced_context;
@@ -86,6 +88,8 @@ struct protocol {
     uint32_t slowest_baud; /* what deadlines of whole runs are made for; 0: 57600 */
     bool in_order; /* the loader erases page after page by itself while it is written: flash must be written
                       from the first page of the chip up to the image's last one, blank pages too */
+
+    bool packs; /* write_range() sends compressed data: floors follow what was really sent */
 
     /* Whether the image makes sense for this loader and chip, beyond its addresses: FAILURE_DATA with the
      * place and the remedy (an LPC vector checksum, an ESP image header). Touches nothing, has no session. */

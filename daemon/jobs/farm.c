@@ -486,7 +486,7 @@ static void remember_stations(struct farm *farm, const json_t *stations)
         if (!configured)
             continue;
         configured->enabled = enabled;
-        if (json_is_string(json_object_get(station, "served_uid")))
+        if (json_is_integer(json_object_get(station, "served_job")))
             station_remember_board(configured, json_integer_value(json_object_get(station, "served_job")),
                                    json_string_value(json_object_get(station, "served_uid")));
     }

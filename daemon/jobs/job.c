@@ -87,7 +87,8 @@ static bool has_turns_left(const struct job *job)
     for (size_t i = 0; i < job->place_count; i++) {
         const struct station *station = farm_find_station(job->farm, job->places[i].station);
 
-        if (!job->places[i].served && station && station->enabled && !station->leaving)
+        if (!job->places[i].served && station && station->enabled && !station->leaving &&
+            job_plan(job, station->protocol)) /* else it was given another protocol meanwhile */
             return true;
     }
     return false;

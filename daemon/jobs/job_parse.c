@@ -373,16 +373,19 @@ int job_parse(struct farm *farm, const json_t *body, struct job **job, struct er
 
 static int add_plan(struct job *job, const struct protocol *protocol, struct error *error)
 {
+    struct job_plan *made = &job->plans[job->plan_count];
     int status;
 
     if (job_plan(job, protocol))
         return 0;
     if (job->plan_count == JOB_PLANS)
         return error_set(error, -EINVAL, "stations: more than %d protocols in one job", JOB_PLANS);
-    status = plan_make(&job->plans[job->plan_count].plan, &job->order, protocol, error);
-    if (status == 0)
-        job->plans[job->plan_count++].protocol = protocol;
-    return status;
+    status = plan_make(&made->plan, &job->order, protocol, error);
+    if (status < 0)
+        return status;
+    made->protocol = protocol;
+    job->plan_count++;
+    return plan_by_sums(protocol) ? sums_check(job, &made->plan, error) : 0;
 }
 
 int job_prepare(struct job *job, struct error *error)

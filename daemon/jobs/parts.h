@@ -93,6 +93,8 @@ json_t *job_live(const struct job *job);
 /* Sums of chips that cannot be read (sums.c). Looks up what the record knows, when the protocol needs it; may
  * wait. */
 void sums_prepare(struct job *job, const struct protocol *protocol);
+/* Whether the order gives either no sums or one for every sector of the plan; -EINVAL. */
+int sums_check(const struct job *job, const struct plan *plan, struct error *error);
 /* Fills in the sums of those addresses; false: not all are known. */
 bool sums_known(const struct job *job, struct sector_sum *sums, size_t count);
 /* A unit has taught these; returns them as the record has them, a new reference. */
@@ -163,7 +165,8 @@ struct station {
 
 struct station *station_new(struct farm *farm, const struct station_settings *settings);
 void station_free(struct station *station);
-/* The board that the station served last, for that job, by the record: it may still be in the socket. */
+/* The board that the station served last, for that job, by the record: it may still be in the socket. Without
+ * a UID (NULL or empty) only its removal tells it from the next. */
 void station_remember_board(struct station *station, int64_t job, const char *uid);
 /* Starts the station's fiber. */
 void station_begin(struct station *station);

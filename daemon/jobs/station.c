@@ -410,13 +410,14 @@ static void station_ended(void *argument)
 void station_remember_board(struct station *station, int64_t job, const char *uid)
 {
     struct board *board = &station->board;
-    size_t size = strlen(uid) / 2;
+    size_t size = uid ? strlen(uid) / 2 : 0;
 
     *board = (struct board){.uid_size = 0};
-    if (size > BOARD_UID_MAX || !bytes_from_hex(uid, board->uid, size))
+    if (size > BOARD_UID_MAX || (size > 0 && !bytes_from_hex(uid, board->uid, size)))
         return;
     board->uid_size = size;
-    station->board_known = station->board_served = size > 0;
+    station->board_known = size > 0;
+    station->board_served = true; /* also one that cannot be told from others: it is not counted twice */
     station->served_job = job;
 }
 

@@ -42,7 +42,7 @@ static void ask_record(struct job *job, const struct plan *plan)
 
 void sums_prepare(struct job *job, const struct protocol *protocol)
 {
-    if (protocol->sum && !protocol->read && !job->sums)
+    if (plan_by_sums(protocol) && !job->sums)
         ask_record(job, job_plan(job, protocol));
 }
 
@@ -56,6 +56,18 @@ static const json_t *find_sum(const json_t *sums, uint32_t address)
             return json_object_get(item, "sum");
     }
     return NULL;
+}
+
+int sums_check(const struct job *job, const struct plan *plan, struct error *error)
+{
+    for (size_t i = 0; job->sums && i < plan->sector_count; i++)
+        if (!find_sum(job->sums, plan->sectors[i].address))
+            return error_set(
+                error, -EINVAL,
+                "sums: there is none for the sector at 0x%08x; give one for each sector that the "
+                "image reaches, or leave them out",
+                plan->sectors[i].address);
+    return 0;
 }
 
 bool sums_known(const struct job *job, struct sector_sum *sums, size_t count)

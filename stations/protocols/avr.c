@@ -33,19 +33,29 @@ static int try_rate(struct session *session, const struct avr_contact *contact, 
     const struct port_line line = avr_line(baud);
     int status = port_set_line(session->port, &line, error);
 
-    return status < 0 ? status : contact->try_rate(session, baud, error);
+    return status < 0 ? status : contact->enter(session, error);
 }
 
-/* The rate that proved itself here before, then the others. */
+/* The rate that proved itself here before, then the others. Of two failures the one that heard something
+ * tells more. */
 static int try_rates(struct session *session, const struct avr_contact *contact, uint32_t proven,
                      struct error *error)
 {
     uint32_t top = session->baud_max ? session->baud_max : contact->rates[0];
     int status = proven && proven <= top ? try_rate(session, contact, proven, error) : -EAGAIN;
 
-    for (size_t i = 0; i < contact->rate_count && avr_curable(session, status); i++)
-        if (contact->rates[i] <= top && contact->rates[i] != proven)
-            status = try_rate(session, contact, contact->rates[i], error);
+    for (size_t i = 0; i < contact->rate_count && status < 0 && avr_curable(session, status); i++) {
+        struct error other = *error;
+        int now;
+
+        if (contact->rates[i] > top || contact->rates[i] == proven)
+            continue;
+        now = try_rate(session, contact, contact->rates[i], &other);
+        if (now == 0 || status == -EAGAIN || !avr_curable(session, now)) {
+            status = now;
+            *error = other;
+        }
+    }
     return status;
 }
 

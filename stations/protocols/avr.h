@@ -25,14 +25,16 @@ int64_t avr_wire_us(const struct session *session, size_t bytes);
 /* A time-out of this step and not of the whole run. */
 bool avr_timed_out(const struct session *session, int status);
 
-/* An error that another try, or another rate, may cure; the rest (port gone, cancelled, deadline) is final. */
+/* An error that another try, or another rate, may cure; the rest (port gone, cancelled, deadline) is final.
+ */
 bool avr_curable(const struct session *session, int status);
 
-/* Rates to try, the likeliest first, and what a try is: into the loader and into step. */
+/* Rates to try, the likeliest first, and how to get into the loader and into step at one of them; -EAGAIN
+ * when nothing answers. */
 struct avr_contact {
     const uint32_t *rates;
     size_t rate_count;
-    int (*try_rate)(struct session *session, uint32_t baud, struct error *error);
+    int (*enter)(struct session *session, struct error *error);
     int (*read_signature)(struct session *session, uint32_t *signature, struct error *error);
 };
 

@@ -66,6 +66,8 @@ struct avr109 {
     bool writing;          /* a block was sent and not answered */
 };
 
+/* From the top, as through USB the first one is right. What a UART makes of our letters at a wrong rate has
+ * runs of several equal bits, and is no command. */
 static const uint32_t rates[] = {115200, 57600, 38400, 19200};
 
 static struct avr109 *state_of(struct session *session)
@@ -194,78 +196,31 @@ static int meet_afresh(struct session *session, struct error *error)
     return status < 0 ? status : meet_within(session, error);
 }
 
-static int try_rate(struct session *session, uint32_t baud, struct error *error)
+static const struct avr_contact contact = {
+    .rates = rates,
+    .rate_count = sizeof rates / sizeof *rates,
+    .enter = meet_afresh,
+    .read_signature = read_signature,
+};
+
+static int avr109_connect(struct session *session, struct error *error)
 {
-    const struct port_line line = line_at(baud);
-    int status = port_set_line(session->port, &line, error);
-
-    return status < 0 ? status : meet_afresh(session, error);
-}
-
-/* Errors that another rate may cure; the rest (port gone, cancelled, deadline) are final. */
-static bool rate_to_blame(const struct session *session, int status)
-{
-    return (status == -EAGAIN || status == -EPROTO || status == -EBADMSG || status == -ETIMEDOUT) &&
-           port_now_us(session->port) < session->deadline_us;
-}
-
-/* The rate that proved itself here before, then from the top: through USB the first one is right. What a UART
- * makes of our letters at a wrong rate has runs of several equal bits, and is no command. */
-static int try_rates(struct session *session, struct error *error)
-{
-    uint32_t top = session->baud_max ? session->baud_max : rates[0];
-    uint32_t proven = session->baud_proven <= top ? session->baud_proven : 0;
-    int status = proven ? try_rate(session, proven, error) : -EAGAIN;
-
-    for (size_t i = 0; i < sizeof rates / sizeof *rates && rate_to_blame(session, status); i++)
-        if (rates[i] <= top && rates[i] != proven)
-            status = try_rate(session, rates[i], error);
-    return status;
-}
-
-static int no_contact(struct error *error)
-{
-    return error_set(error, FAILURE_CODE(FAILURE_NO_CONTACT),
-                     "no loader answers at any rate: no board, no power, or its application is running");
+    return avr_connect(session, &contact, error);
 }
 
 static int avr109_probe(struct session *session, struct error *error)
 {
-    int status = try_rates(session, error);
-
-    if (status == 0)
-        session->baud_proven = session->port->line.baud;
-    return status == -EAGAIN ? no_contact(error) : status;
-}
-
-static int avr109_connect(struct session *session, struct error *error)
-{
-    int status = session->in_step ? meet_within(session, error) : -EAGAIN;
-
-    if (status < 0 && rate_to_blame(session, status))
-        status = try_rates(session, error);
-    if (status == 0)
-        status = read_signature(session, &session->board.chip_id, error);
-    session->baud_proven = status == 0 ? session->port->line.baud : 0;
-    return status == -EAGAIN ? no_contact(error) : status;
+    return avr_probe(session, &contact, error);
 }
 
 /* A loader that has lost bytes of a block waits for them: it is given some, unless the entry resets it. */
 static int avr109_resync(struct session *session, struct error *error)
 {
-    uint32_t signature;
     int status = state_of(session)->writing ? -EAGAIN : meet_within(session, error);
 
     if (status == -EAGAIN)
         status = meet_afresh(session, error);
-    if (status == -EAGAIN)
-        return error_set(error, -ETIMEDOUT, "the loader has stopped answering");
-    if (status == 0)
-        status = read_signature(session, &signature, error);
-    if (status == 0 && signature != session->board.chip_id)
-        return error_set(error, -EPROTO, "signature 0x%06x was 0x%06x before", signature,
-                         session->board.chip_id);
-    return status;
+    return avr_still_the_same(session, &contact, status, error);
 }
 
 /* --- who is there ------------------------------------------------------------------------- */
@@ -297,6 +252,7 @@ static int avr109_identify(struct session *session, struct error *error)
     uint8_t version[2], answer;
     int status = ask_letter(session, SOFTWARE_VERSION, version, sizeof version, "its version", error);
 
+    state_of(session)->next_address = NO_ADDRESS;
     if (status < 0)
         return status;
     session->board.bootloader = (uint8_t)((version[0] & 0x0F) << 4 | (version[1] & 0x0F));

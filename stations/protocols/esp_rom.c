@@ -1140,6 +1140,7 @@ const struct protocol protocol_esp_rom = {
     .state_size = sizeof(struct esp),
     .chips = CHIP_ESP,
     .transfer_max = BLOCK_BYTES,
+    .packs = true,
     .check = esp_check,
     .connect = esp_connect,
     .probe = esp_probe,

@@ -23,6 +23,7 @@
 
 enum {
     SYNC_ANSWER_US = 60 * MS,
+    ECHO_US = 200 * MS,
     ANSWER_US = 500 * MS,
     PATCH_US = 100 * MS, /* for a record that may only be the end of another */
     WRITE_US = 1000 * MS,
@@ -66,6 +67,7 @@ enum { MOVC_DISABLED = 0x01, ERASE_DISABLED = 0x02 | 0x04 }; /* security byte */
 
 struct p89lpc {
     uint32_t record_data; /* bytes for each program record; 0: not found out yet */
+    bool echoed;          /* the last record came back */
 };
 
 static struct p89lpc *state_of(struct session *session)
@@ -109,7 +111,8 @@ static int send_echoed(struct session *session, const char *text, size_t size, s
                         session_deadline(session, WRITE_US + wire_us(session, size)), error);
     if (status == 0)
         status = port_read(session->port, echo, size,
-                           session_deadline(session, ANSWER_US + 2 * wire_us(session, size)), error);
+                           session_deadline(session, ECHO_US + 2 * wire_us(session, size)), error);
+    state_of(session)->echoed = status == 0;
     if (status < 0)
         return error_prefix(error, "echo");
     if (memcmp(echo, text, size) != 0)
@@ -192,26 +195,37 @@ static int misc_write(struct session *session, uint8_t what, uint8_t value, stru
 
 /* --- contact ------------------------------------------------------------------------------ */
 
+/* One 'U'. What came back, or 0 for silence. */
+static int send_u(struct session *session, char *answer, struct error *error)
+{
+    int status = port_write(session->port, "U", 1, session_deadline(session, WRITE_US), error);
+
+    *answer = 0;
+    if (status == 0)
+        status = port_read(session->port, answer, 1,
+                           session_deadline(session, SYNC_ANSWER_US + wire_us(session, 2)), error);
+    return status == -ETIMEDOUT && port_now_us(session->port) < session->deadline_us ? 0 : status;
+}
+
 /* 'U' until it comes back: the loader measures the first ones. -EAGAIN: silence. */
 static int sync_at_rate(struct session *session, uint32_t baud, struct error *error)
 {
     const struct port_line line = line_at(baud);
     int status = port_set_line(session->port, &line, error);
-    char answer = 0;
+    char answer = 0, heard = 0;
 
     if (status == 0 && session->entry)
         status = entry_enter(session, error);
     port_discard(session->port);
     for (int attempt = 0; attempt < SYNC_ATTEMPTS && status == 0 && answer != 'U'; attempt++) {
-        status = port_write(session->port, "U", 1, session_deadline(session, WRITE_US), error);
-        if (status == 0)
-            status = port_read(session->port, &answer, 1,
-                               session_deadline(session, SYNC_ANSWER_US + wire_us(session, 2)), error);
-        if (status == -ETIMEDOUT && port_now_us(session->port) < session->deadline_us)
-            status = 0;
+        status = send_u(session, &answer, error);
+        heard = answer ? answer : heard;
     }
-    if (status == 0 && answer != 'U')
+    if (status == 0 && !heard)
         return error_set(error, -EAGAIN, "no echo of 'U' at %u baud", baud);
+    if (status == 0 && answer != 'U')
+        return error_set(error, -EPROTO, "0x%02x instead of the echo of 'U' at %u baud", (unsigned char)heard,
+                         baud);
     return status < 0 ? status
                       : port_settle(session->port, QUIET_US, session_deadline(session, FADE_US), error);
 }
@@ -229,7 +243,8 @@ static int read_version(struct session *session, struct error *error)
         status = ask(session, record, length, session->half_way ? PATCH_US : ANSWER_US,
                      &session->board.bootloader, 1, error);
         if (status == -ETIMEDOUT && attempt + 1 < RECORDS_TO_END &&
-            port_now_us(session->port) < session->deadline_us && session->half_way)
+            port_now_us(session->port) < session->deadline_us && session->half_way &&
+            state_of(session)->echoed)
             status = -EPROTO; /* it was the middle of something */
     }
     return status < 0 ? error_prefix(error, "version") : 0;

@@ -423,7 +423,7 @@ static int isp_run(struct session *session, uint32_t address, struct error *erro
     return status;
 }
 
-/* A unit that stays in the loader leaves the members, so that nobody counts on it. */
+/* A unit that stays in the loader leaves the members, so that the others at work do not count on it. */
 static void leave(struct session *session)
 {
     struct unit *unit = unit_of(session, isp_of(session)->address);
@@ -432,7 +432,7 @@ static void leave(struct session *session)
     struct answer answer;
     struct error ignored;
 
-    if (unit->joined && isp_awake(session) && unit->mute == 0)
+    if (unit->joined && isp_awake(session) && unit->mute == 0 && isp_working(session, true) > 0)
         (void)isp_ask_once(session, &request, &answer, &ignored);
     unit->joined = false;
 }

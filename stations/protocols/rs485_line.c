@@ -62,8 +62,10 @@ void isp_attach(struct session *session)
         return;
     isp->attached = true;
     isp->address = port_rs485_address(session->port);
+    isp->line = isp->address ? port_rs485_shared(session->port, sizeof *isp->line) : &isp->own;
+    if (!isp->address)
+        isp->address = session->unit;
     isp->shared = isp->address != 0;
-    isp->line = isp->shared ? port_rs485_shared(session->port, sizeof *isp->line) : &isp->own;
     if (!isp->line->gathering.next)
         list_init(&isp->line->gathering);
 }

@@ -245,84 +245,33 @@ static int sync_afresh(struct session *session, struct error *error)
     return sync_within(session, entry_resets(session->entry) ? WINDOW_US : STRAPPED_US, error);
 }
 
-static int try_rate(struct session *session, uint32_t baud, struct error *error)
+static const struct avr_contact contact = {
+    .rates = rates,
+    .rate_count = sizeof rates / sizeof *rates,
+    .enter = sync_afresh,
+    .read_signature = read_signature,
+};
+
+static int v1_connect(struct session *session, struct error *error)
 {
-    const struct port_line line = line_at(baud);
-    int status = port_set_line(session->port, &line, error);
-
-    return status < 0 ? status : sync_afresh(session, error);
-}
-
-/* Errors that another rate may cure; the rest (port gone, cancelled, deadline) are final. */
-static bool rate_to_blame(const struct session *session, int status)
-{
-    return (status == -EAGAIN || status == -EPROTO || status == -ETIMEDOUT) &&
-           port_now_us(session->port) < session->deadline_us;
-}
-
-/* The rate that proved itself here before, then the others. A byte of Get Sync that the start of the loader
- * cuts in two can spoil a try: the rate that should have worked gets another. */
-static int try_rates(struct session *session, struct error *error)
-{
-    uint32_t top = session->baud_max ? session->baud_max : rates[0];
-    uint32_t proven = session->baud_proven <= top ? session->baud_proven : 0;
-    int status = proven ? try_rate(session, proven, error) : -EAGAIN;
-
-    if (proven && rate_to_blame(session, status))
-        status = try_rate(session, proven, error);
-    for (size_t i = 0; i < sizeof rates / sizeof *rates && rate_to_blame(session, status); i++)
-        if (rates[i] <= top && rates[i] != proven)
-            status = try_rate(session, rates[i], error);
-    return status;
-}
-
-static int no_contact(struct error *error)
-{
-    return error_set(error, FAILURE_CODE(FAILURE_NO_CONTACT),
-                     "no loader answers at any rate: no board, no power, not reset, or no loader in it");
+    return avr_connect(session, &contact, error);
 }
 
 static int v1_probe(struct session *session, struct error *error)
 {
-    int status = try_rates(session, error);
-
-    if (status == 0)
-        session->baud_proven = session->port->line.baud;
-    return status == -EAGAIN ? no_contact(error) : status;
-}
-
-static int v1_connect(struct session *session, struct error *error)
-{
-    /* A board that has just been probed waits for a command still, if nobody took his time. */
-    int status = session->in_step ? read_signature(session, &session->board.chip_id, error) : -EAGAIN;
-
-    if (status < 0 && rate_to_blame(session, status)) {
-        status = try_rates(session, error);
-        if (status == 0)
-            status = read_signature(session, &session->board.chip_id, error);
-    }
-    session->baud_proven = status == 0 ? session->port->line.baud : 0;
-    return status == -EAGAIN ? no_contact(error) : status;
+    return avr_probe(session, &contact, error);
 }
 
 /* There is no byte that ends a page half-sent without being taken for a part of it. */
 static int v1_resync(struct session *session, struct error *error)
 {
-    uint32_t signature;
     int status;
 
     if (!entry_resets(session->entry) && state_of(session)->writing)
         return error_set(error, -ETIMEDOUT,
                          "the loader has stopped answering in a page, and this entry cannot reset it");
     status = sync_afresh(session, error);
-    if (status == -EAGAIN)
-        return error_set(error, -ETIMEDOUT, "the loader has stopped answering");
-    if (status == 0)
-        status = read_signature(session, &signature, error);
-    if (status == 0 && signature != session->board.chip_id)
-        return error_set(error, -EPROTO, "signature 0x%06x was 0x%06x before", signature,
-                         session->board.chip_id);
-    return status;
+    return avr_still_the_same(session, &contact, status, error);
 }
 
 /* --- read and write ----------------------------------------------------------------------- */
@@ -425,8 +374,8 @@ static int write_page(struct session *session, enum avr_memory memory, uint32_t 
     status = send(session, frame, length, error);
     if (status == 0)
         status = expect(session, length, NULL, 0, ANSWER_US, "Load Address", error);
-    if (status == 0)
-        status = expect(session, 0, NULL, 0, wait_us, "Program Page", error);
+    if (status == 0) /* the page itself may still be on its way out */
+        status = expect(session, length, NULL, 0, wait_us, "Program Page", error);
     state->writing = status < 0;
     return status;
 }
@@ -550,7 +499,7 @@ static int test_reading_on(struct session *session, struct error *error)
 {
     struct stk500v1 *state = state_of(session);
     uint32_t address = session->board.loader.address;
-    uint8_t first[LOADER_START], second[LOADER_START], wanted[LOADER_START];
+    uint8_t first[LOADER_START] = {0}, second[LOADER_START] = {0}, wanted[LOADER_START];
     int status = read_flash(session, address + LOADER_START, wanted, sizeof wanted, error);
 
     if (status == 0)
@@ -585,6 +534,7 @@ static int v1_identify(struct session *session, struct error *error)
     bool optiboot;
     int status = get_parameter(session, PARAMETER_SW_MAJOR, &major, error);
 
+    state_of(session)->next_address = NO_ADDRESS;
     if (status == 0)
         status = get_parameter(session, PARAMETER_SW_MINOR, &minor, error);
     if (status < 0)

@@ -262,8 +262,7 @@ static int sign_on(struct session *session, struct error *error)
     return 0;
 }
 
-/* Sign On until it is answered. As many as it takes also end a message that somebody left half-sent: its
- * checksum will be wrong. -EAGAIN: never, within the window. */
+/* Sign On until it is answered. -EAGAIN: never, within the window. */
 static int sign_on_within(struct session *session, int64_t window_us, struct error *error)
 {
     static const uint8_t enter[] = {ENTER_PROGMODE, 200, 100, 25, 32, 0, 0x53, 0x03, 0xAC, 0x53, 0x00, 0x00};
@@ -282,59 +281,29 @@ static int sign_on_within(struct session *session, int64_t window_us, struct err
     return ask(session, enter, sizeof enter, 2, NULL, "Enter Programming Mode", error);
 }
 
+/* Whoever stopped in a message left the loader waiting for the rest of it. This is more than any message
+ * takes, and makes no other. By a chance of 1 in 256 the checksum is right: the page is then not what it
+ * should be, and will be seen so. */
+static int end_old_message(struct session *session, struct error *error)
+{
+    static const uint8_t filler[MESSAGE_MAX];
+
+    state_of(session)->sent += sizeof filler;
+    return port_write(session->port, filler, sizeof filler,
+                      session_deadline(session, ANSWER_US + avr_wire_us(session, sizeof filler)), error);
+}
+
 /* Resets the board where the fixture can, and gets into step. */
 static int sign_on_afresh(struct session *session, struct error *error)
 {
+    bool resets = entry_resets(session->entry);
     int status = entry_enter(session, error);
 
     state_of(session)->erased_up_to = 0;
     state_of(session)->sent = 0;
-    if (status < 0)
-        return status;
-    return sign_on_within(session, entry_resets(session->entry) ? WINDOW_US : STRAPPED_US, error);
-}
-
-/* Errors that another rate may cure; the rest (port gone, cancelled, deadline) are final. */
-static bool rate_to_blame(const struct session *session, int status)
-{
-    return (status == -EAGAIN || status == -EPROTO || status == -EBADMSG || status == -ETIMEDOUT) &&
-           port_now_us(session->port) < session->deadline_us;
-}
-
-static int try_rate(struct session *session, uint32_t baud, struct error *error)
-{
-    const struct port_line line = line_at(baud);
-    int status = port_set_line(session->port, &line, error);
-
-    return status < 0 ? status : sign_on_afresh(session, error);
-}
-
-/* The rate that proved itself here before, then the others. */
-static int try_rates(struct session *session, struct error *error)
-{
-    uint32_t top = session->baud_max ? session->baud_max : rates[0];
-    uint32_t proven = session->baud_proven <= top ? session->baud_proven : 0;
-    int status = proven ? try_rate(session, proven, error) : -EAGAIN;
-
-    for (size_t i = 0; i < sizeof rates / sizeof *rates && rate_to_blame(session, status); i++)
-        if (rates[i] <= top && rates[i] != proven)
-            status = try_rate(session, rates[i], error);
-    return status;
-}
-
-static int no_contact(struct error *error)
-{
-    return error_set(error, FAILURE_CODE(FAILURE_NO_CONTACT),
-                     "no loader answers at any rate: no board, no power, not reset, or no loader in it");
-}
-
-static int v2_probe(struct session *session, struct error *error)
-{
-    int status = try_rates(session, error);
-
-    if (status == 0)
-        session->baud_proven = session->port->line.baud;
-    return status == -EAGAIN ? no_contact(error) : status;
+    if (status == 0 && session->half_way && !resets)
+        status = end_old_message(session, error);
+    return status < 0 ? status : sign_on_within(session, resets ? WINDOW_US : STRAPPED_US, error);
 }
 
 static int read_signature(struct session *session, uint32_t *signature, struct error *error)
@@ -353,36 +322,34 @@ static int read_signature(struct session *session, uint32_t *signature, struct e
     return status;
 }
 
+static const struct avr_contact contact = {
+    .rates = rates,
+    .rate_count = sizeof rates / sizeof *rates,
+    .enter = sign_on_afresh,
+    .read_signature = read_signature,
+};
+
 static int v2_connect(struct session *session, struct error *error)
 {
-    int status = session->in_step ? read_signature(session, &session->board.chip_id, error) : -EAGAIN;
+    return avr_connect(session, &contact, error);
+}
 
-    if (status < 0 && rate_to_blame(session, status)) {
-        status = try_rates(session, error);
-        if (status == 0)
-            status = read_signature(session, &session->board.chip_id, error);
-    }
-    session->baud_proven = status == 0 ? session->port->line.baud : 0;
-    return status == -EAGAIN ? no_contact(error) : status;
+static int v2_probe(struct session *session, struct error *error)
+{
+    return avr_probe(session, &contact, error);
 }
 
 /* First without a reset, which would send the loader's erasing back to the first page: writing could not go
  * on from there. With one, what was written can at least be looked at. */
 static int v2_resync(struct session *session, struct error *error)
 {
-    uint32_t signature;
-    int status = sign_on_within(session, STRAPPED_US, error);
+    int status = end_old_message(session, error);
 
+    if (status == 0)
+        status = sign_on_within(session, STRAPPED_US, error);
     if (status == -EAGAIN && entry_resets(session->entry))
         status = sign_on_afresh(session, error);
-    if (status == -EAGAIN)
-        return error_set(error, -ETIMEDOUT, "the loader has stopped answering");
-    if (status == 0)
-        status = read_signature(session, &signature, error);
-    if (status == 0 && signature != session->board.chip_id)
-        return error_set(error, -EPROTO, "signature 0x%06x was 0x%06x before", signature,
-                         session->board.chip_id);
-    return status;
+    return avr_still_the_same(session, &contact, status, error);
 }
 
 static int v2_identify(struct session *session, struct error *error)
@@ -390,6 +357,7 @@ static int v2_identify(struct session *session, struct error *error)
     uint8_t major, minor;
     int status = get_parameter(session, PARAMETER_SW_MAJOR, &major, error);
 
+    state_of(session)->position = NO_POSITION;
     if (status == 0)
         status = get_parameter(session, PARAMETER_SW_MINOR, &minor, error);
     if (status < 0)

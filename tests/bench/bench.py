@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bench: four tables about a build's speed. README.md says what is simulated and how to read them; run.sh makes a
+"""The bench: tables about a build's speed. README.md says what is simulated and how to read them; run.sh makes a
 release build and starts this."""
 import argparse
 import json
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import avr
 import gang
 import load
 import one_board
@@ -16,7 +17,7 @@ import plant
 import record
 from report import Report
 
-TABLES = {"one-board": one_board.run, "gang": gang.run, "load": load.run, "record": record.run}
+TABLES = {"one-board": one_board.run, "gang": gang.run, "load": load.run, "record": record.run, "avr": avr.run}
 
 
 def parse():
@@ -52,6 +53,10 @@ class Settings:
         self.streams = 20 if short else 500
         self.record_stations = [1, 16] if short else [1, 16, 64, 256]
         self.record_seconds = 0.5 if short else 5
+        self.avr_repetitions = {"optiboot": self.repetitions, "mega2560": arguments.repetitions or 1}
+        self.avr_boards = [1, 2] if short else [1, 8]
+        self.optiboot_size = (1 if short else 28) * 1024
+        self.mega2560_size = (2 if short else 200) * 1024
 
     def say(self, text):
         if not self.quiet:

@@ -64,12 +64,11 @@ def measure(programs, count, image, settings, report):
 def measure_thin(plant, path, ports, settings, gang):
     """The same boards by one thin client each: the simulator's and this machine's own gang factor. The daemon lets go
     of the ports first."""
-    plant.daemon.terminate()
-    plant.daemon.wait(60)
+    plant.stop_daemon()
     for _ in range(settings.repetitions):
         plant.fresh_boards([os.path.basename(port) for port in ports])
         done = plants.run_thin_client(plant.programs, BAUD, path, ports)
-        gang.thin_spans.append((max(one["ended_us"] for one in done) - min(one["begun_us"] for one in done)) / 1e6)
+        gang.thin_spans.append(plants.span_s(done))
 
 
 def row_of(gang, first):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every table needs: simulated boards, a daemon that programs them, a way to talk to it, and meters."""
 import calendar
+import contextlib
 import http.client
 import json
 import os
@@ -36,9 +37,14 @@ class Programs:
         self.command = at("clients/flashfarm")
         self.simulator = at("tests/boards/flashfarm-sim")
         self.thin_client = at("tests/bench/bench_thin_client")
+        self.thin_avr = at("tests/bench/bench_thin_avr")
         self.record_load = at("tests/bench/bench_record_load")
         self.http_load = at("tests/bench/bench_http_load")
+        # What a table needs and is not there leaves its columns empty, or the table out.
+        self.avr_boards = os.access(os.path.join(build, "tests/boards/flashfarm-sim-avr"), os.X_OK)
         self.stm32flash = shutil.which("stm32flash")
+        self.avrdude = shutil.which("avrdude")
+        self.lpc21isp = shutil.which("lpc21isp")
         self.wrk = shutil.which("wrk")
 
 
@@ -59,6 +65,16 @@ def cpu_seconds(pid):
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def family_of(pid):
+    """The process and its children: the simulator starts others for some kinds of boards."""
+    pids = [pid]
+    with contextlib.suppress(FileNotFoundError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                pids += map(int, file.read().split())
+    return pids
+
+
 def machine_seconds():
     """Processor time of everything on this machine that was neither idle nor waiting for a disk."""
     with open("/proc/stat") as file:
@@ -67,8 +83,8 @@ def machine_seconds():
 
 
 class Usage:
-    """Processor time of daemon, simulator, and all others, over the block it is used in. What the bench itself and its
-    generators used is not counted among the others."""
+    """Processor time of daemon, simulator, and all others, over the block it is used in. What the bench itself, its
+    generators and the peers that it waited for used is not counted among the others."""
 
     def __init__(self, plant):
         self.plant = plant
@@ -76,8 +92,9 @@ class Usage:
     def snapshot(self):
         own = sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         own += sum(cpu_seconds(process.pid) for process in self.plant.generators if process.returncode is None)
-        return (time.monotonic(), cpu_seconds(self.plant.daemon.pid), cpu_seconds(self.plant.farm.process.pid), own,
-                machine_seconds())
+        daemon = self.plant.daemon
+        return (time.monotonic(), cpu_seconds(daemon.pid) if daemon.returncode is None else 0.0,
+                sum(cpu_seconds(pid) for pid in family_of(self.plant.farm.process.pid)), own, machine_seconds())
 
     def __enter__(self):
         self.before = self.snapshot()
@@ -127,15 +144,17 @@ class Lag:
 
 
 class Plant:
-    """Boards named A1, A2, ... and a daemon for some of them; ends with the block it is used in."""
+    """Boards named A1, A2, ... and a daemon for some of them; ends with the block it is used in. `boards` is a number
+    of STM32, or what flashfarm-sim is to be told."""
 
-    def __init__(self, programs, boards, stations=None, bauds=None, realtime=True, sim_options=()):
-        self.programs = programs
+    def __init__(self, programs, boards, stations=None, bauds=None, realtime=True, sim_options=(), chip=CHIP,
+                 address=ADDRESS):
+        self.programs, self.chip, self.address = programs, chip, address
         self.stations, self.bauds, self.generators = stations, bauds or {}, []
         options = ["--pace", "--listen", "127.0.0.1:0", *sim_options]
         if realtime:
             options.append("--realtime")
-        self.farm = Farm(programs.simulator, f"{CHIP}={boards}", *options)
+        self.farm = Farm(programs.simulator, boards if isinstance(boards, str) else f"{CHIP}={boards}", *options)
         self.log = open(os.path.join(self.farm.dir, "daemon.log"), "w+b")
         try:
             self.start_daemon()
@@ -210,7 +229,7 @@ class Plant:
         return json.loads(data) if "json" in answer.getheader("Content-Type", "") else data.decode()
 
     def upload(self, image, name="bench.bin", connection=None):
-        path = f"/v1/images?name={name}&address=0x{ADDRESS:08x}"
+        path = f"/v1/images?name={name}&address=0x{self.address:08x}"
         return self.call("POST", path, image, "application/octet-stream", connection)["id"]
 
     def fresh_boards(self, names):
@@ -220,7 +239,7 @@ class Plant:
                 raise SystemExit(f"bench: the simulator has no board {name}")
 
     def submit(self, image_id, stations):
-        order = {"chip": CHIP, "images": [image_id], "stations": stations, "quantity": len(stations),
+        order = {"chip": self.chip, "images": [image_id], "stations": stations, "quantity": len(stations),
                  "trigger": "immediate"}
         return self.call("POST", "/v1/jobs", json.dumps(order))["id"]
 
@@ -246,6 +265,29 @@ class Plant:
         self.fresh_boards(stations)
         return self.wait_for_job(self.submit(image_id, stations), expected_s)
 
+    def program(self, path, names):
+        """The whole command line program as somebody waits for it: seconds, and the runs it made."""
+        before = self.call("GET", "/v1/runs?limit=1")["items"]
+        begun = time.monotonic()
+        done = subprocess.run(
+            [self.programs.command, "--server", f"http://127.0.0.1:{self.port}", "--key-file", self.key_file,
+             "program", path, "--chip", self.chip, "--address", hex(self.address), "--stations", ",".join(names)],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        wall = time.monotonic() - begun
+        if done.returncode:
+            raise SystemExit(f"bench: flashfarm program failed:\n{done.stdout}")
+        runs = self.call("GET", f"/v1/runs?limit={len(names)}")["items"]
+        if len(runs) != len(names) or (before and any(run["id"] == before[0]["id"] for run in runs)):
+            raise SystemExit("bench: flashfarm program made another number of runs")
+        return wall, runs
+
+    def stop_daemon(self):
+        """Lets go of the ports, for others."""
+        if self.daemon.returncode is None:
+            self.daemon.terminate()
+            if self.daemon.wait(60):
+                raise SystemExit(f"bench: the daemon ended with {self.daemon.returncode}")
+
     def lag(self):
         return Lag.of(self.call("GET", "/metrics"))
 
@@ -264,12 +306,34 @@ def makespan(runs):
     return max(utc_seconds(run["ended"]) for run in runs) - min(utc_seconds(run["started"]) for run in runs)
 
 
-def run_thin_client(programs, baud, what, ports, parity="even"):
-    """The thin client's report of each port, in the order of their ends."""
-    done = subprocess.run([programs.thin_client, str(baud), parity, what, *ports], stdout=subprocess.PIPE, text=True)
+def run_thin(*command):
+    """A thin client's report of each port, in the order of their ends."""
+    done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit("bench: the thin client failed")
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def run_thin_client(programs, baud, what, ports, parity="even"):
+    return run_thin(programs.thin_client, baud, parity, what, *ports)
+
+
+def span_s(thin):
+    """From the first start to the last end."""
+    return (max(one["ended_us"] for one in thin) - min(one["begun_us"] for one in thin)) / 1e6
+
+
+def run_peers(commands):
+    """Other people's programs, all at once: seconds until the last has ended."""
+    begun = time.monotonic()
+    peers = [subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+             for command in commands]
+    said = [peer.communicate()[0] for peer in peers]
+    wall = time.monotonic() - begun
+    for peer, text in zip(peers, said):
+        if peer.returncode:
+            raise SystemExit(f"bench: {peer.args[0]} failed: {text.decode(errors='replace')}")
+    return wall
 
 
 class Scratch:

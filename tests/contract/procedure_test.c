@@ -196,6 +196,7 @@ static int fake_write_range(struct session *session, uint32_t address, const uin
         at += piece;
         session->advanced(session->advanced_context, at);
     }
+    wear(device);
     return status;
 }
 

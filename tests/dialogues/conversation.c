@@ -85,6 +85,8 @@ static bool take_header(struct conversation *conversation, const char *key, cons
         session->in_step = yes;
     else if (strcmp(key, "half_way") == 0)
         session->half_way = yes;
+    else if (strcmp(key, "unit") == 0)
+        session->unit = (uint8_t)strtoul(value, NULL, 10);
     else if (strcmp(key, "wakeup") == 0)
         session->wakeup = strcmp(value, "escape") == 0 ? WAKEUP_ESCAPE : WAKEUP_PARITY;
     else if (strcmp(key, "unprotect") == 0)

@@ -194,6 +194,7 @@ static int record(const char *port_name, const char *chip, const char *protocol_
     conversation.order.image = &conversation.image;
     (void)snprintf(conversation.entry, sizeof conversation.entry, "%s", entry);
     conversation.session.protocol = protocol;
+    conversation.session.port = inner; /* for its address on a line */
     text = dialogue_header(&conversation.session, &conversation.order, entry);
     if (port_record(&port, inner, path, text, &error) < 0) {
         (void)fprintf(stderr, "%s\n", error.text);

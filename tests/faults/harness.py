@@ -471,11 +471,17 @@ class Scene:
         self.readers.append(reader)
         return reader
 
+    def client_words(self, *words):
+        key = os.path.join(self.state_dir, "key")
+        return [self.programs.flashfarm, *words, "--server", self.daemon.url, "--key-file", key]
+
     def client(self, *words, timeout_s=LIMIT_S):
         """The command line, as a person uses it."""
-        key = os.path.join(self.state_dir, "key")
-        return subprocess.run([self.programs.flashfarm, *words, "--server", self.daemon.url, "--key-file", key],
-                              capture_output=True, text=True, timeout=timeout_s, check=False)
+        return subprocess.run(self.client_words(*words), capture_output=True, text=True, timeout=timeout_s, check=False)
+
+    def start_client(self, *words):
+        return subprocess.Popen(self.client_words(*words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                preexec_fn=lambda: _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
 
     # -- the record
 

@@ -23,7 +23,9 @@ struct scene {
     char trace[1024];
     int64_t now_us;
     bool dtr, rts, breaking;
-    int modem_errors; /* from which call on modem lines fail; 0: never */
+    int modem_errors;  /* from which call on modem lines fail; 0: never */
+    int modem_refusal; /* the one call that fails, and the port is there; 0: none */
+    bool break_fails;  /* to begin: it may have begun */
     int modem_calls;
     int waits, cancel_at; /* counted from 0 */
     uv_loop_t loop;
@@ -71,6 +73,8 @@ static int note_modem(struct port *port, bool dtr, bool rts, struct error *error
     scene->modem_calls++;
     if (scene->modem_errors && scene->modem_calls >= scene->modem_errors)
         return error_set(error, -ENODEV, "the port is gone");
+    if (scene->modem_calls == scene->modem_refusal)
+        return error_set(error, -EINVAL, "refused");
     scene->dtr = dtr;
     scene->rts = rts;
     note(scene, "%s%s ", dtr ? "D" : "d", rts ? "R" : "r");
@@ -79,10 +83,9 @@ static int note_modem(struct port *port, bool dtr, bool rts, struct error *error
 
 static int note_break(struct port *port, bool on, struct error *error)
 {
-    (void)error;
     of(port)->breaking = on;
     note(of(port), on ? "B " : "b ");
-    return 0;
+    return on && of(port)->break_fails ? error_set(error, -ETIMEDOUT, "no answer") : 0;
 }
 
 static int note_reopen(struct port *port, uint32_t touch_baud, int64_t deadline_us, struct error *error)
@@ -392,6 +395,37 @@ static void test_port_gone(void)
     entry_free(entry);
 }
 
+/* One call fails, and the port is there: lines are let go of all the same. */
+static void test_refused_once(void)
+{
+    struct entry *entry = parse("dtr-rts", "");
+    struct clock clock;
+    struct scene scene;
+
+    open_scene(&scene, &clock, entry);
+    scene.modem_refusal = 3;
+    play(&scene);
+    CHECK(scene.entered == 0 && scene.left == -EINVAL);
+    CHECK_TEXT(scene.leave_error.text, "leaving entry dtr-rts: refused");
+    CHECK_TEXT(scene.trace, "dr ");
+    entry_free(entry);
+}
+
+static void test_break_that_fails(void)
+{
+    struct entry *entry = parse("break:5", "");
+    struct clock clock;
+    struct scene scene;
+
+    open_scene(&scene, &clock, entry);
+    scene.break_fails = true;
+    play(&scene);
+    CHECK(scene.entered == -ETIMEDOUT);
+    CHECK_TEXT(scene.enter_error.text, "entry break:5: no answer");
+    CHECK_TEXT(scene.enter_end, "B b ");
+    entry_free(entry);
+}
+
 static void test_no_such_lines(void)
 {
     static const struct port_kind bare = {.scheme = "bare", .sleep = note_sleep};
@@ -562,6 +596,8 @@ static const struct test tests[] = {
     {"every word has its row", test_table_is_complete},
     {"cancelled at every wait", test_cancel_everywhere},
     {"the port is gone", test_port_gone},
+    {"refused once", test_refused_once},
+    {"a break that fails", test_break_that_fails},
     {"no such lines", test_no_such_lines},
     {"a switch that fails", test_switch_fails},
     {"a command", test_command},

@@ -511,6 +511,24 @@ static void refuse_dtr(struct scene *scene)
     CHECK(echo(scene, "go on"));
 }
 
+/* Something was refused meanwhile: it is told, and the lines are let go of all the same. */
+static void release_after_refusal(struct scene *scene)
+{
+    static const uint8_t hardware_flow[] = {255, 250, 44, 105, 3, 255, 240};
+
+    server_of(scene)->is.cue = (struct cue){.byte = 'q', .said = hardware_flow, .size = sizeof hardware_flow};
+    CHECK(port_set_modem(scene->port, true, true, &scene->error) == 0);
+    CHECK(port_set_break(scene->port, true, &scene->error) == 0);
+    CHECK(echo(scene, "q"));
+    CHECK(port_set_break(scene->port, false, &scene->error) == -EINVAL);
+    CHECK(strstr(scene->error.text, "flow control cannot be switched off") != NULL);
+    CHECK(echo(scene, "q"));
+    CHECK(port_set_modem(scene->port, false, false, &scene->error) == -EINVAL);
+    CHECK(echo(scene, "z"));
+    CHECK_TEXT(server_of(scene)->notes,
+               OPENED " control=8 control=11 control=5 71 control=6 71 control=9 control=12 7a");
+}
+
 static void talk_without_end(struct scene *scene)
 {
     uint8_t block[4096];
@@ -566,6 +584,7 @@ static void test_refusals(void)
 {
     play_both(NORMAL, refuse_baud);
     play_both((struct habits){.refuses_dtr = true}, refuse_dtr);
+    play_both(NORMAL, release_after_refusal);
     play_both(NORMAL, drown_answer);
     check_no_open((struct habits){.no_com_port = true}, check_no_com_port);
     check_no_open((struct habits){.no_binary = true}, check_no_binary);

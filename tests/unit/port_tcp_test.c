@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <semaphore.h>
 #include <sys/socket.h>
 
 /* --- the stage ------------------------------------------------------------------------------------------ */
@@ -337,7 +338,68 @@ static void test_deaf(void)
     (void)close(listener);
 }
 
-static const struct test tests[] = {{"talk", test_talk}, {"traits", test_traits}, {"discard", test_discard},
-                                    {"end", test_end},   {"nobody", test_nobody}, {"deaf", test_deaf}};
+#define BUSY_S 10
+
+/* libuv's pool, with nothing but waiting in it. */
+struct busy_pool {
+    uv_loop_t loop;
+    uv_work_t work[4]; /* as many threads as it has */
+    sem_t begun, end;
+};
+
+static void be_busy(uv_work_t *work)
+{
+    struct busy_pool *pool = work->data;
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += BUSY_S;
+    (void)sem_post(&pool->begun);
+    (void)sem_timedwait(&pool->end, &until);
+}
+
+static void start_busy_pool(struct busy_pool *pool)
+{
+    CHECK(uv_loop_init(&pool->loop) == 0);
+    CHECK(sem_init(&pool->begun, 0, 0) == 0 && sem_init(&pool->end, 0, 0) == 0);
+    for (int i = 0; i < 4; i++) {
+        pool->work[i].data = pool;
+        CHECK(uv_queue_work(&pool->loop, &pool->work[i], be_busy, NULL) == 0);
+    }
+    for (int i = 0; i < 4; i++)
+        (void)sem_wait(&pool->begun);
+}
+
+static void end_busy_pool(struct busy_pool *pool)
+{
+    for (int i = 0; i < 4; i++)
+        (void)sem_post(&pool->end);
+    CHECK(uv_run(&pool->loop, UV_RUN_DEFAULT) == 0);
+    CHECK(uv_loop_close(&pool->loop) == 0);
+    (void)sem_destroy(&pool->begun);
+    (void)sem_destroy(&pool->end);
+}
+
+/* A look-up that nobody waits for any more, and that has not begun, does not stay in the queue: the loop,
+ * which would wait for it, ends before the pool has a thread for it. */
+static void test_look_ups_do_not_pile_up(void)
+{
+    struct scene scene = {.master = -1, .name = "tcp:no-such-host.invalid:1"};
+    int64_t start_us = scene_now_us();
+    struct busy_pool pool;
+
+    start_busy_pool(&pool);
+    run_loop(&scene, open_cancelled);
+    CHECK(scene_now_us() - start_us < (BUSY_S - 2) * (int64_t)1000000);
+    end_busy_pool(&pool);
+}
+
+static const struct test tests[] = {{"talk", test_talk},
+                                    {"traits", test_traits},
+                                    {"discard", test_discard},
+                                    {"end", test_end},
+                                    {"nobody", test_nobody},
+                                    {"deaf", test_deaf},
+                                    {"look-ups do not pile up", test_look_ups_do_not_pile_up}};
 
 TEST_MAIN(tests)

@@ -12,7 +12,8 @@
 /* How far the chip may be ahead of the host's clock, and behind it before its time stands still instead. */
 #define AHEAD_NS  (2 * NS_PER_MS)
 #define BEHIND_NS (50 * NS_PER_MS)
-/* In a hurry: how much of the chip's time may pass in none of ours, at once and after the last byte was read. */
+/* In a hurry: how much of the chip's time may pass in none of ours, at once and after the last byte was read.
+ */
 #define HURRY_NS       (600 * NS_PER_MS)
 #define HURRY_WORK_NS  (20 * NS_PER_MS)
 #define HURRY_CHUNK_NS (2 * NS_PER_MS)
@@ -174,8 +175,8 @@ static void on_sent(void *context, uint8_t byte, uint64_t cycle)
     }
     byte = rates_match(board) && !board->faults[FAULT_GARBAGE].set ? waver(board, byte) : garble(board, byte);
     board->counters.sent_bytes++;
-    board->out[board->out_end++] = (struct outgoing){
-        .due_ns = due_ns + board->options->turnaround_us * NS_PER_US, .byte = byte};
+    board->out[board->out_end++] =
+        (struct outgoing){.due_ns = due_ns + board->options->turnaround_us * NS_PER_US, .byte = byte};
 }
 
 static void forget_outgoing(struct avr_board *board)
@@ -205,7 +206,7 @@ static bool flush(struct avr_board *board, uint64_t now_ns)
 static uint64_t next_piece(const struct avr_board *board)
 {
     size_t last = board->out_first;
-    uint64_t gap_ns = 2 * FRAME_BITS * NS_PER_S / (mcu_baud(board->mcu) ? mcu_baud(board->mcu) : 9600);
+    uint64_t gap_ns = 2 * NS_PER_S * FRAME_BITS / (mcu_baud(board->mcu) ? mcu_baud(board->mcu) : 9600);
 
     if (board->out_first == board->out_end)
         return MCU_NEVER;
@@ -396,6 +397,7 @@ static size_t on_program(void *context, uint32_t address, uint8_t *page, size_t 
     }
     if (fault_strikes(&board->faults[FAULT_UNPLUG], write)) {
         board->vanish_at_ns = sim_now_ns();
+        board->mute = true;
         lands = size / 2;
     }
     if (fault_strikes(&board->faults[FAULT_CORRUPT], write))
@@ -415,77 +417,7 @@ static void on_erased(void *context)
 
 static const struct mcu_events mcu_events = {.sent = on_sent, .program = on_program, .erased = on_erased};
 
-static int pretend(struct avr_board *board, uint8_t third)
-{
-    if (third != board->pretended && mcu_pretend(board->mcu, board->pretended, third))
-        return -1;
-    board->pretended = third;
-    return 0;
-}
-
-static void clear_faults(struct avr_board *board)
-{
-    memset(board->faults, 0, sizeof board->faults);
-    (void)pretend(board, board->loader->signature[2]);
-    mcu_slow(board->mcu, 1);
-    board->mute = false;
-}
-
-static int refuse(const char *what, char *why, size_t size)
-{
-    (void)snprintf(why, size, "%s", what);
-    return -1;
-}
-
-/* What an AVR has in common with other boards; the rest is refused by name. */
-static int apply(struct avr_board *board, const struct fault_request *request, char *why, size_t size)
-{
-    uint8_t third = request->number ? (uint8_t)request->number : board->loader->sibling;
-
-    switch (request->kind) {
-    case FAULT_NONE:
-        clear_faults(board);
-        return 0;
-    case FAULT_WRONG_ID:
-        return pretend(board, third) ? refuse("wrong-id: no signature found in the bootloader", why, size) : 0;
-    case FAULT_BAD_CELL:
-        mcu_spoil(board->mcu, request->number ? request->number : 4);
-        return 0;
-    case FAULT_SLOW:
-        mcu_slow(board->mcu, (unsigned)request->number);
-        return 0;
-    case FAULT_NACK_WRITE:
-    case FAULT_NACK_ERASE:
-    case FAULT_NACK_ONCE:
-    case FAULT_PROTECTED:
-    case FAULT_DUPLICATE_UID:
-    case FAULT_KINDS:
-        return refuse("a bootloader of an AVR cannot do that", why, size);
-    case FAULT_SILENT:
-    case FAULT_HANG:
-    case FAULT_UNPLUG:
-    case FAULT_GARBAGE:
-    case FAULT_CORRUPT:
-    case FAULT_DROP_ACK:
-    case FAULT_MARGINAL:
-        return 0;
-    }
-    return 0;
-}
-
-int avr_board_set_fault(struct avr_board *board, const char *text, char *why, size_t size)
-{
-    struct fault_request request;
-
-    if (fault_parse(text, &request, why, size) || apply(board, &request, why, size))
-        return -1;
-    if (request.kind != FAULT_NONE)
-        board->faults[request.kind] =
-            (struct fault){.set = true, .number = request.number, .since_write = board->counters.writes};
-    return 0;
-}
-
-/* --- the operator --- */
+/* --- as a whole --- */
 
 int avr_board_open(struct avr_board *board)
 {
@@ -495,11 +427,11 @@ int avr_board_open(struct avr_board *board)
     board->timer.fire = on_timer;
     board->present = true;
     board->noise = sim_mix_text(board->name, ~board->options->seed);
-    board->pretended = board->loader->signature[2];
     board->port.events = &port_events;
     board->port.context = board;
     board->port.loop = board->loop;
     reset(board, sim_now_ns());
+    turn(board, sim_now_ns());
     return port_plug(&board->port);
 }
 
@@ -520,28 +452,6 @@ void avr_board_reset(struct avr_board *board)
     turn(board, now_ns);
 }
 
-void avr_board_remove(struct avr_board *board)
-{
-    board->present = false;
-    forget_outgoing(board);
-}
-
-int avr_board_insert(struct avr_board *board)
-{
-    board->generation++;
-    board->present = true;
-    mcu_spoil(board->mcu, MCU_NEVER);
-    if (mcu_renew(board->mcu))
-        return -1;
-    /* The bootloader came back as it is delivered; a fault of the socket stays. */
-    board->pretended = board->loader->signature[2];
-    if (board->faults[FAULT_WRONG_ID].set)
-        (void)pretend(board, board->faults[FAULT_WRONG_ID].number ? (uint8_t)board->faults[FAULT_WRONG_ID].number
-                                                                  : board->loader->sibling);
-    avr_board_reset(board);
-    return 0;
-}
-
 void avr_board_unplug(struct avr_board *board)
 {
     board->vanish_at_ns = 0;
@@ -557,55 +467,4 @@ int avr_board_replug(struct avr_board *board)
         return 0;
     reset(board, sim_now_ns());
     return port_plug(&board->port);
-}
-
-const char *avr_board_phase(const struct avr_board *board)
-{
-    static const char *const names[] = {[MCU_BOOTLOADER] = "bootloader",
-                                        [MCU_APPLICATION] = "application",
-                                        [MCU_STOPPED] = "stopped",
-                                        [MCU_HUNG] = "hung"};
-
-    if (!board->port.plugged)
-        return "unplugged";
-    return board->present ? names[mcu_place(board->mcu)] : "removed";
-}
-
-void avr_board_describe(const struct avr_board *board, char *text, size_t size)
-{
-    const struct counters *counters = &board->counters;
-
-    (void)snprintf(text, size,
-                   "%s chip=%s writes=%llu erases=%llu written=%llu received=%llu sent=%llu overruns=%llu "
-                   "baud=%u open=%d generation=%u loader=%s uart=%u watchdog=%d",
-                   avr_board_phase(board), board->loader->chip, (unsigned long long)counters->writes,
-                   (unsigned long long)counters->erases, (unsigned long long)counters->written_bytes,
-                   (unsigned long long)counters->received_bytes, (unsigned long long)counters->sent_bytes,
-                   (unsigned long long)mcu_overruns(board->mcu), board->line.baud, port_is_open(&board->port),
-                   board->generation, board->loader->name, mcu_baud(board->mcu),
-                   mcu_watchdog_reset(board->mcu));
-}
-
-int avr_board_dump(const struct avr_board *board, const char *path, bool eeprom)
-{
-    FILE *file = fopen(path, "we");
-    size_t size;
-    const uint8_t *bytes = eeprom ? mcu_eeprom(board->mcu, &size) : mcu_flash(board->mcu, &size);
-    int result = file && fwrite(bytes, 1, size, file) == size ? 0 : -1;
-
-    if (file && fclose(file))
-        result = -1;
-    return result;
-}
-
-int avr_board_fill(struct avr_board *board, int byte, FILE *content)
-{
-    size_t size;
-    uint8_t *flash = mcu_flash(board->mcu, &size);
-
-    if (!content)
-        memset(flash, byte, board->loader->boot_address);
-    else
-        (void)fread(flash, 1, board->loader->boot_address, content);
-    return content && ferror(content) ? -1 : 0;
 }

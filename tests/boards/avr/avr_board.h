@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An AVR board at its port: brings the chip's cycles and the host's clock together, wires DTR to reset as on an
- * Arduino, and does to the board what faults and the operator want. */
+/* An AVR board at its port: brings the chip's cycles and the host's clock together, wires DTR to reset as on
+ * an Arduino, and does to the board what faults and the operator want. */
 #ifndef SIM_AVR_BOARD_H
 #define SIM_AVR_BOARD_H
 
@@ -43,13 +43,13 @@ struct avr_board {
     uint64_t vanish_at_ns; /* the port goes then; 0 = it stays */
 
     struct fault faults[FAULT_KINDS];
-    uint8_t pretended; /* third signature byte that it tells now */
-    bool mute;         /* drop-ack has struck, until the client says something */
+    bool mute; /* drop-ack or unplug has struck, until the client says something */
     struct counters counters;
     uint64_t noise;
 };
 
-/* loop, options, name, loader and the port's link, changes and remote must be set. 0 or -1 with a complaint. */
+/* loop, options, name, loader and the port's link, changes and remote must be set. 0 or -1 with a complaint.
+ */
 int avr_board_open(struct avr_board *board);
 void avr_board_close(struct avr_board *board);
 

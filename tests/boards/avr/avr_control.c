@@ -208,7 +208,8 @@ static void on_request(struct source *source)
 
 static void on_visitor(struct source *source)
 {
-    struct avr_control *control = (struct avr_control *)((char *)source - offsetof(struct avr_control, source));
+    struct avr_control *control =
+        (struct avr_control *)((char *)source - offsetof(struct avr_control, source));
     int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     struct visitor *visitor;
 

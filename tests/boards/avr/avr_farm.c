@@ -22,7 +22,8 @@ static void name_board(char *name, size_t size, const char *prefix, size_t index
     if (row < 26)
         (void)snprintf(name, size, "%s%c%u", prefix, (char)('A' + row), column);
     else
-        (void)snprintf(name, size, "%s%c%c%u", prefix, (char)('A' + row / 26 - 1), (char)('A' + row % 26), column);
+        (void)snprintf(name, size, "%s%c%c%u", prefix, (char)('A' + row / 26 - 1), (char)('A' + row % 26),
+                       column);
 }
 
 /* --remote names the boards that have modem lines, or says how many of the first. */
@@ -118,8 +119,9 @@ static void write_stations(const struct avr_farm *farm, FILE *file)
         const struct avr_board *board = farm->boards[i];
         char *port = port_name(&board->port);
 
-        (void)fprintf(file, "\n[station %s]\nport = %s\nprotocol = %s\nbaud = %u\nentry = %s\n", board->name, port,
-                      board->loader->protocol, board->loader->baud, board->port.remote ? "arduino" : "reopen");
+        (void)fprintf(file, "\n[station %s]\nport = %s\nprotocol = %s\nbaud = %u\nentry = %s\n", board->name,
+                      port, board->loader->protocol, board->loader->baud,
+                      board->port.remote ? "arduino" : "reopen");
         free(port);
     }
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* flashfarm-sim-avr: real AVR bootloaders on simulated chips. Starts, waits for a signal, tidies up.
  *
- * This is the only program of flashfarm that is linked with libsimavr, which is under the GPL, version 3: as a
- * whole, the program may be passed on under that licence only. Its sources here are Apache-2.0, as all others,
- * and nothing else of flashfarm is linked with it. */
+ * This is the only program of flashfarm that is linked with libsimavr, which is under the GPL, version 3: as
+ * a whole, the program may be passed on under that licence only. Its sources here are Apache-2.0, as all
+ * others, and nothing else of flashfarm is linked with it. */
 #include "avr_control.h"
 #include "avr_farm.h"
 #include "common.h"
@@ -89,8 +89,8 @@ static void take_priority(const struct avr_options *options)
         (void)sim_complain("no real-time priority: %s", strerror(errno));
 }
 
-/* simavr prints on stdout what has to do with cores; whoever waits for "ready" must not read that. Returns what
- * was stdout. */
+/* simavr prints on stdout what has to do with cores; whoever waits for "ready" must not read that. Returns
+ * what was stdout. */
 static int divert_stdout(void)
 {
     int out_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

@@ -149,7 +149,14 @@ char *loader_path(const struct loader *loader)
 
 /* --- Intel HEX --- */
 
-enum record { RECORD_DATA = 0, RECORD_END = 1, RECORD_SEGMENT = 2, RECORD_START = 3, RECORD_LINEAR = 4, RECORD_ENTRY = 5 };
+enum record {
+    RECORD_DATA = 0,
+    RECORD_END = 1,
+    RECORD_SEGMENT = 2,
+    RECORD_START = 3,
+    RECORD_LINEAR = 4,
+    RECORD_ENTRY = 5
+};
 enum { RECORD_MAX_BYTES = 5 + 255 };
 
 struct reading {
@@ -158,13 +165,15 @@ struct reading {
     uint8_t *flash;
     bool *written;
     size_t size;
-    uint32_t base, highest;
+    uint32_t base, highest, twice; /* twice: an address that was, as was said on that line */
+    unsigned twice_line;
     bool ended;
 };
 
 static int digit(char c)
 {
-    const char *digits = "0123456789ABCDEF", *found = c ? strchr(digits, c >= 'a' && c <= 'f' ? c - 32 : c) : NULL;
+    const char *digits = "0123456789ABCDEF",
+               *found = c ? strchr(digits, c >= 'a' && c <= 'f' ? c - 32 : c) : NULL;
 
     return found ? (int)(found - digits) : -1;
 }
@@ -186,7 +195,8 @@ static int parse(const char *line, uint8_t *bytes)
     return count;
 }
 
-/* What lies outside is only measured here, so that the complaint can say by how much. */
+/* What is wrong is only noted here: how much lies outside is known at the end, and says more than the rest.
+ */
 static int place(struct reading *reading, const uint8_t *record)
 {
     uint32_t address = reading->base + (uint32_t)(record[1] << 8 | record[2]);
@@ -196,8 +206,10 @@ static int place(struct reading *reading, const uint8_t *record)
             reading->highest = address + 1;
         if (address >= reading->size)
             continue;
-        if (reading->written[address])
-            return sim_complain("%s: line %u: 0x%x is written twice", reading->path, reading->line, address);
+        if (reading->written[address] && !reading->twice_line) {
+            reading->twice = address;
+            reading->twice_line = reading->line;
+        }
         reading->written[address] = true;
         reading->flash[address] = record[4 + i];
     }
@@ -245,6 +257,9 @@ static int read_lines(struct reading *reading, FILE *file)
     if (reading->highest > reading->size)
         return sim_complain("%s: %zu bytes past the end of flash (0x%zx)", reading->path,
                             reading->highest - reading->size, reading->size);
+    if (reading->twice_line)
+        return sim_complain("%s: line %u: 0x%x is written twice", reading->path, reading->twice_line,
+                            reading->twice);
     return reading->highest ? 0 : sim_complain("%s: empty", reading->path);
 }
 

@@ -41,7 +41,8 @@ static void interrupt_run(struct mcu *mcu)
 
 static uint32_t counter_at(const uint8_t *registers)
 {
-    return registers[0] | (uint32_t)registers[1] << 8 | (uint32_t)registers[2] << 16 | (uint32_t)registers[3] << 24;
+    return registers[0] | (uint32_t)registers[1] << 8 | (uint32_t)registers[2] << 16 |
+           (uint32_t)registers[3] << 24;
 }
 
 /* Where is the one counter of four registers that went up or down by one, everything else being equal? Flags
@@ -112,7 +113,8 @@ void mcu_glanced(struct mcu *mcu, uint8_t value, uint64_t event)
 {
     avr_t *avr = mcu->avr;
     uint64_t period = avr->cycle - mcu->glance.cycle, end;
-    bool again = mcu->glance.pc == avr->pc && mcu->glance.value == value && period && period <= LOOP_CYCLES_MAX;
+    bool again =
+        mcu->glance.pc == avr->pc && mcu->glance.value == value && period && period <= LOOP_CYCLES_MAX;
     bool down;
     int counter;
 
@@ -264,25 +266,38 @@ static bool loads_near(const uint8_t *flash, size_t from, size_t to, uint8_t val
     return false;
 }
 
+static void load(uint8_t *code, uint8_t value)
+{
+    code[0] = (uint8_t)((code[0] & 0xF0) | (value & 0x0F));
+    code[1] = (uint8_t)(0xE0 | value >> 4);
+}
+
+static void stop_pretending(struct mcu *mcu)
+{
+    for (size_t i = 0; i < mcu->pretences; i++)
+        load(mcu->avr->flash + mcu->pretended[i], mcu->loader->signature[2]);
+    mcu->pretences = 0;
+}
+
 /* The signature stands in the loaders' code as three constants close to each other. */
-int mcu_pretend(struct mcu *mcu, uint8_t from, uint8_t to)
+int mcu_pretend(struct mcu *mcu, uint8_t third)
 {
     enum { NEAR_BYTES = 48 };
     const struct loader *loader = mcu->loader;
     uint8_t *flash = mcu->avr->flash;
     size_t end = (size_t)mcu->avr->flashend + 1 - NEAR_BYTES;
-    int found = 0;
 
-    for (size_t i = loader->boot_address + NEAR_BYTES; i < end; i += 2) {
-        if (!loads(flash + i, from) ||
-            !loads_near(flash, i - NEAR_BYTES, i + NEAR_BYTES, loader->signature[1]) ||
-            !loads_near(flash, i - NEAR_BYTES, i + NEAR_BYTES, loader->signature[0]))
-            continue;
-        flash[i] = (uint8_t)((flash[i] & 0xF0) | (to & 0x0F));
-        flash[i + 1] = (uint8_t)(0xE0 | to >> 4);
-        found++;
-    }
-    return found ? 0 : -1;
+    stop_pretending(mcu);
+    if (third == loader->signature[2])
+        return 0;
+    for (size_t i = loader->boot_address + NEAR_BYTES; i < end && mcu->pretences < PRETENCES_MAX; i += 2)
+        if (loads(flash + i, loader->signature[2]) &&
+            loads_near(flash, i - NEAR_BYTES, i + NEAR_BYTES, loader->signature[1]) &&
+            loads_near(flash, i - NEAR_BYTES, i + NEAR_BYTES, loader->signature[0]))
+            mcu->pretended[mcu->pretences++] = i;
+    for (size_t i = 0; i < mcu->pretences; i++)
+        load(flash + mcu->pretended[i], third);
+    return mcu->pretences ? 0 : -1;
 }
 
 int mcu_renew(struct mcu *mcu)
@@ -290,6 +305,7 @@ int mcu_renew(struct mcu *mcu)
     size_t size;
 
     memset(mcu->spm.eeprom->eeprom, 0xFF, mcu->spm.eeprom->size);
+    mcu->pretences = 0;
     memset(mcu_flash(mcu, &size), 0xFF, (size_t)mcu->avr->flashend + 1);
     return loader_read(mcu->path, mcu->avr->flash, size);
 }
@@ -300,8 +316,9 @@ static void sleep_without_host(avr_t *avr, avr_cycle_count_t cycles)
     (void)cycles;
 }
 
-/* simavr trusts the firmware not to jump or read past the end of flash and RAM. An application may do so: what
- * 22 bits of a jump, EIND and RAMPZ can reach is mapped, and reads as zeros (NOP) until pc is brought back. */
+/* simavr trusts the firmware not to jump or read past the end of flash and RAM. An application may do so:
+ * what 22 bits of a jump, EIND and RAMPZ can reach is mapped, and reads as zeros (NOP) until pc is brought
+ * back. */
 enum { REACH_BYTES = 34 << 20, RAM_BYTES = 1 << 17 };
 
 static void *reserve(size_t bytes)
@@ -353,8 +370,8 @@ static int open_core(struct mcu *mcu)
     return 0;
 }
 
-struct mcu *mcu_new(const struct loader *loader, const char *file, bool hurried, const struct mcu_events *events,
-                    void *context)
+struct mcu *mcu_new(const struct loader *loader, const char *file, bool hurried,
+                    const struct mcu_events *events, void *context)
 {
     struct mcu *mcu = sim_allocate(1, sizeof *mcu);
 

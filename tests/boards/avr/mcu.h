@@ -26,8 +26,8 @@ struct mcu;
 
 /* file: another bootloader than the board's own, or NULL. With hurried, bytes and flash take no time: only
  * waiting does. NULL with a complaint. */
-struct mcu *mcu_new(const struct loader *loader, const char *file, bool hurried, const struct mcu_events *events,
-                    void *context);
+struct mcu *mcu_new(const struct loader *loader, const char *file, bool hurried,
+                    const struct mcu_events *events, void *context);
 void mcu_free(struct mcu *mcu);
 
 /* The reset pin. Bytes that were under way are gone. */
@@ -49,7 +49,7 @@ void mcu_skip(struct mcu *mcu, uint64_t cycle);
 
 /* A byte whose stop bit arrives at cycle; error: there was none where it was looked for. */
 void mcu_hear(struct mcu *mcu, uint8_t byte, uint64_t cycle, bool error);
-bool mcu_unread(const struct mcu *mcu); /* bytes have come that the firmware has not taken */
+bool mcu_unread(const struct mcu *mcu);   /* bytes have come that the firmware has not taken */
 uint32_t mcu_baud(const struct mcu *mcu); /* 0: the UART is off */
 uint64_t mcu_overruns(const struct mcu *mcu);
 
@@ -67,8 +67,8 @@ uint8_t *mcu_eeprom(struct mcu *mcu, size_t *size);
 void mcu_spoil(struct mcu *mcu, uint64_t address);
 /* Flash and EEPROM take that many times as long. */
 void mcu_slow(struct mcu *mcu, unsigned factor);
-/* The bootloader tells another third byte of the signature than it does. -1 when the place is not found in it. */
-int mcu_pretend(struct mcu *mcu, uint8_t from, uint8_t to);
+/* The bootloader tells this third byte of the signature. -1 when the place is not found in it. */
+int mcu_pretend(struct mcu *mcu, uint8_t third);
 /* Another one of the kind: erased, with the bootloader as delivered. */
 int mcu_renew(struct mcu *mcu);
 

@@ -46,6 +46,8 @@ struct spm {
     uint64_t bad_cell;
 };
 
+enum { PRETENCES_MAX = 8 };
+
 /* What a flag and the registers were when the firmware last looked. */
 struct glance {
     uint8_t value;
@@ -65,11 +67,13 @@ struct mcu {
     uint64_t must, may; /* of the run under way */
     uint64_t next;      /* the firmware waits for this cycle */
     struct glance glance;
+    size_t pretended[PRETENCES_MAX], pretences; /* where the bootloader's signature is patched */
     struct uart uart;
     struct spm spm;
 };
 
-/* The firmware looks at flags, which stay as they are until event. A loop that does nothing else is left out. */
+/* The firmware looks at flags, which stay as they are until event. A loop that does nothing else is left out.
+ */
 void mcu_glanced(struct mcu *mcu, uint8_t value, uint64_t event);
 avr_io_t *mcu_module(struct mcu *mcu, const char *kind);
 

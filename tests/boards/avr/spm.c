@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Self-programming and EEPROM by the datasheets ("Self-Programming the Flash", "EEPROM Data Memory"; e.g.
  * ATmega328P DS40002061 ch. 27 and 8.4), in place of simavr's, where both take no time and SPM works from
- * anywhere. Cells only lose bits; the CPU stands still while it programs its own half (NRWW); the boot section
- * is locked as on boards that are sold (lock bits 0x0F). Not modelled: what a read of the other half gives
- * while that is busy, lock bits set by SPM, the SPM interrupt. */
+ * anywhere. Cells only lose bits; the CPU stands still while it programs its own half (NRWW); the boot
+ * section is locked as on boards that are sold (lock bits 0x0F). Not modelled: what a read of the other half
+ * gives while that is busy, lock bits set by SPM, the SPM interrupt. */
 #include "mcu_inside.h"
 
 #include "common.h"
@@ -22,7 +22,8 @@ enum {
 };
 enum { EEPROM_MASTER = 0x04, EEPROM_PROGRAM = 0x02 };
 
-/* "Flash write (page erase, page write, and write lock bits by SPM)": at most 4.5 ms; EEPROM: 3.4 ms typical. */
+/* "Flash write (page erase, page write, and write lock bits by SPM)": at most 4.5 ms; EEPROM: 3.4 ms typical.
+ */
 enum { FLASH_US = 4500, EEPROM_US = 3400 };
 enum { ARMED_CYCLES = 4 };
 
@@ -61,7 +62,8 @@ static void fill_buffer(struct mcu *mcu)
     mcu->spm.filled[index] = true;
 }
 
-/* The boot section is twice the largest BOOTSZ: an eighth of the small chips' flash, and 8 KiB of the others. */
+/* The boot section is twice the largest BOOTSZ: an eighth of the small chips' flash, and 8 KiB of the others.
+ */
 static uint32_t section_start(const avr_t *avr)
 {
     uint32_t size = avr->flashend + 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The USART in asynchronous mode, by the datasheets ("USART0", e.g. ATmega328P DS40002061 ch. 20): two bytes of
- * buffer and the shift register, framing error and overrun, UDRE and TXC in their time. It takes the place of
- * simavr's, which has 64 bytes of buffer, no errors, and takes the UCSRC of an ATmega8 for its UBRRH. Not
+/* The USART in asynchronous mode, by the datasheets ("USART0", e.g. ATmega328P DS40002061 ch. 20): two bytes
+ * of buffer and the shift register, framing error and overrun, UDRE and TXC in their time. It takes the place
+ * of simavr's, which has 64 bytes of buffer, no errors, and takes the UCSRC of an ATmega8 for its UBRRH. Not
  * modelled: interrupts, parity, nine bits, the synchronous mode. */
 #include "mcu_inside.h"
 
@@ -102,7 +102,8 @@ static uint64_t next_event(const struct mcu *mcu)
 
     if (mcu->avr->cycle < uart->shift_end)
         event = uart->shift_end;
-    if (uart->queue_first < uart->queue_end && !uart->held_count && uart->queue[uart->queue_first].cycle < event)
+    if (uart->queue_first < uart->queue_end && !uart->held_count &&
+        uart->queue[uart->queue_first].cycle < event)
         event = uart->queue[uart->queue_first].cycle;
     return event;
 }
@@ -161,7 +162,9 @@ static void write_data(struct avr_t *avr, avr_io_addr_t address, uint8_t value, 
 {
     struct mcu *mcu = parameter;
     struct uart *uart = &mcu->uart;
-    uint64_t byte_cycles = mcu->hurried ? 0 : FRAME_BITS * bit_cycles(mcu), end;
+    /* An application has nothing else that would hold it back. */
+    bool quick = mcu->hurried && mcu_place(mcu) == MCU_BOOTLOADER;
+    uint64_t byte_cycles = quick ? 0 : FRAME_BITS * bit_cycles(mcu), end;
 
     (void)address;
     settle(mcu);
