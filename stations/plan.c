@@ -299,7 +299,8 @@ static void choose_blocks(struct plan *plan, const struct order *order, const st
     else
         choose_flash_blocks(plan, order, step);
     choose_eeprom_blocks(plan, order, step);
-    plan->rewrite_us = protocol_erases_by_writing(protocol) ? rewrite_us_of(plan, order) : 0;
+    plan->rewrite_us =
+        protocol_erases_by_writing(protocol) && !protocol->erases_meanwhile ? rewrite_us_of(plan, order) : 0;
 }
 
 static void digest_ranges(crypto_hash_sha256_state *state, const struct image *image)
@@ -429,7 +430,7 @@ static int64_t write_floor_us(const struct plan *plan, const struct order *order
     uint64_t wire_bytes = 0;
 
     for (size_t i = 0; i < plan->block_count; i++)
-        wire_bytes += protocol->wire_bytes(WIRE_WRITE, plan->blocks[i].size);
+        wire_bytes += protocol->wire_bytes(order->chip->family, WIRE_WRITE, plan->blocks[i].size);
     return wire_floor_us(protocol, wire_bytes, baud) + plan_chip_us(plan, order);
 }
 
@@ -437,9 +438,13 @@ static int64_t read_floor_us(const struct plan *plan, const struct order *order,
                              const struct protocol *protocol, uint32_t baud)
 {
     uint32_t step = plan_transfer_size(order, protocol);
-    uint64_t transfers = ((uint64_t)plan->verify_bytes + step - 1) / step;
+    uint32_t rest = plan->verify_bytes % step;
+    uint64_t wire_bytes =
+        (uint64_t)(plan->verify_bytes / step) * protocol->wire_bytes(order->chip->family, WIRE_READ, step);
 
-    return wire_floor_us(protocol, transfers * protocol->wire_bytes(WIRE_READ, 0) + plan->verify_bytes, baud);
+    if (rest)
+        wire_bytes += protocol->wire_bytes(order->chip->family, WIRE_READ, rest);
+    return wire_floor_us(protocol, wire_bytes, baud);
 }
 
 static int64_t erase_floor_us(const struct plan *plan, const struct order *order,
@@ -448,9 +453,11 @@ static int64_t erase_floor_us(const struct plan *plan, const struct order *order
     if (protocol_erases_by_writing(protocol))
         return 0;
     if (plan->erase_all)
-        return wire_floor_us(protocol, protocol->wire_bytes(WIRE_ERASE_ALL, 0), baud) +
+        return wire_floor_us(protocol, protocol->wire_bytes(order->chip->family, WIRE_ERASE_ALL, 0), baud) +
                order->chip->family->mass_erase_us;
-    return wire_floor_us(protocol, protocol->wire_bytes(WIRE_ERASE, (uint32_t)plan->sector_count), baud) +
+    return wire_floor_us(protocol,
+                         protocol->wire_bytes(order->chip->family, WIRE_ERASE, (uint32_t)plan->sector_count),
+                         baud) +
            sectors_us(plan);
 }
 
@@ -461,7 +468,8 @@ static int64_t verify_floor_us(const struct plan *plan, const struct order *orde
 
     if (!by_checksum && !plan_by_sums(protocol))
         return read_floor_us(plan, order, protocol, baud);
-    return wire_floor_us(protocol, checksums * protocol->wire_bytes(WIRE_CHECKSUM, 0), baud);
+    return wire_floor_us(protocol, checksums * protocol->wire_bytes(order->chip->family, WIRE_CHECKSUM, 0),
+                         baud);
 }
 
 int64_t plan_floor_us(const struct plan *plan, const struct order *order, const struct protocol *protocol,

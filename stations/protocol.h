@@ -31,12 +31,12 @@ struct order;
 struct board {
     uint32_t chip_id; /* as the chip tells it */
     uint8_t uid[BOARD_UID_MAX];
-    size_t uid_size;         /* 0: the chip has none that can be read */
-    uint32_t flash_size;     /* bytes, as the chip tells it; 0: unknown */
-    uint8_t bootloader;      /* version, BCD: 0x22 is 2.2 */
-    bool read_protected;     /* nothing can be read or written before protection is removed */
-    bool no_eeprom;          /* the loader cannot write the chip's EEPROM: an image with data for it is refused
-                                before the first erase */
+    size_t uid_size;     /* 0: the chip has none that can be read */
+    uint32_t flash_size; /* bytes, as the chip tells it; 0: unknown */
+    uint8_t bootloader;  /* version, BCD: 0x22 is 2.2 */
+    bool read_protected; /* nothing can be read or written before protection is removed */
+    bool no_eeprom;      /* the loader cannot write the chip's EEPROM: an image with data for it is refused
+                            before the first erase */
     struct chip_span loader; /* where in flash the loader itself lives, if it does: an image that touches it
                                 is refused before the first erase. size 0: not in flash, or unknown */
     struct chip_span hidden; /* flash that something else covers while the loader runs (an LPC's ROM shows
@@ -58,8 +58,8 @@ struct session {
     bool half_way; /* in: the last conversation here may have been cut off in the middle of a command */
     const struct entry *entry; /* how to get into the bootloader */
     enum wakeup wakeup;        /* how address frames are marked on a shared line (rs485-isp) */
-    uint8_t unit;              /* the board's address on such a line, where the port does not tell it (a played
-                                  dialogue); 0: it does, or the board is alone */
+    uint8_t unit; /* the board's address on such a line, where the port does not tell it (a played
+                     dialogue); 0: it does, or the board is alone */
     void (*advanced)(void *context, uint32_t done); /* write_range() tells how many bytes of its range are
                                                        done; NULL: nobody asks */
     void *advanced_context;
@@ -89,7 +89,9 @@ struct protocol {
     bool in_order; /* the loader erases page after page by itself while it is written: flash must be written
                       from the first page of the chip up to the image's last one, blank pages too */
 
-    bool packs; /* write_range() sends compressed data: floors follow what was really sent */
+    bool erases_meanwhile; /* the erase inside a write runs while its data are still on the wire: no time of
+                              its own in floors */
+    bool packs;            /* write_range() sends compressed data: floors follow what was really sent */
 
     /* Whether the image makes sense for this loader and chip, beyond its addresses: FAILURE_DATA with the
      * place and the remedy (an LPC vector checksum, an ESP image header). Touches nothing, has no session. */
@@ -141,7 +143,8 @@ struct protocol {
     /* Releases lines; may be called in any state, cannot fail. */
     void (*disconnect)(struct session *session);
 
-    uint32_t (*wire_bytes)(enum wire_operation operation, uint32_t size_or_count);
+    uint32_t (*wire_bytes)(const struct chip_family *family, enum wire_operation operation,
+                           uint32_t size_or_count);
     struct port_line (*line)(uint32_t baud); /* how the line is set at that rate */
 };
 

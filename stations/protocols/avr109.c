@@ -474,8 +474,10 @@ static void avr109_disconnect(struct session *session)
     (void)entry_leave(session, &ignored);
 }
 
-static uint32_t avr109_wire_bytes(enum wire_operation operation, uint32_t size_or_count)
+static uint32_t avr109_wire_bytes(const struct chip_family *family, enum wire_operation operation,
+                                  uint32_t size_or_count)
 {
+    (void)family;
     switch (operation) {
     case WIRE_ERASE_ALL:
         return 1 + 1;

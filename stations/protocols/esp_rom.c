@@ -1118,8 +1118,10 @@ static void esp_disconnect(struct session *session)
 #define FRAME(size)    (2 + HEADER + (size))
 #define RESPONSE(size) (2 + HEADER + (size) + 4)
 
-static uint32_t esp_wire_bytes(enum wire_operation operation, uint32_t size_or_count)
+static uint32_t esp_wire_bytes(const struct chip_family *family, enum wire_operation operation,
+                               uint32_t size_or_count)
 {
+    (void)family;
     switch (operation) {
     case WIRE_ERASE:
     case WIRE_ERASE_ALL:

@@ -1225,17 +1225,28 @@ static void lpc_disconnect(struct session *session)
     (void)entry_leave(session, &ignored);
 }
 
-/* What goes over the line in W, P, C and their answers: the least, which is LPC8xx's. */
-static uint32_t lpc_wire_bytes(enum wire_operation operation, uint32_t size_or_count)
+/* Memory on the line: as it is on LPC8xx; else in lines of 45 bytes, a letter and four for three of them,
+ * with a sum of at least three digits and its answer for every 20. */
+static uint32_t data_on_wire(const struct chip_family *family, uint32_t size)
+{
+    uint32_t lines = (size + UUENCODE_LINE_BYTES - 1) / UUENCODE_LINE_BYTES,
+             groups = (lines + GROUP_LINES - 1) / GROUP_LINES;
+
+    return family->lpc->raw_data ? size : lines * 2 + (size + 2) / 3 * 4 + groups * (3 + 1 + 4);
+}
+
+/* What goes over the line in W, P, C, R and their answers, at least. */
+static uint32_t lpc_wire_bytes(const struct chip_family *family, enum wire_operation operation,
+                               uint32_t size_or_count)
 {
     switch (operation) {
     case WIRE_ERASE:
     case WIRE_ERASE_ALL:
         return 2 * (7 + 3);
     case WIRE_WRITE:
-        return 17 + 3 + size_or_count + 7 + 3 + 20 + 3;
+        return 17 + 3 + data_on_wire(family, size_or_count) + 7 + 3 + 20 + 3;
     case WIRE_READ:
-        return 9 + 3 + size_or_count;
+        return 9 + 3 + data_on_wire(family, size_or_count);
     case WIRE_CHECKSUM:
         return 9 + 3 + 10;
     }

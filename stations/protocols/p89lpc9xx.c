@@ -524,8 +524,10 @@ static int p89lpc_check(const struct order *order, struct error *error)
     return 0;
 }
 
-static uint32_t p89lpc_wire_bytes(enum wire_operation operation, uint32_t size_or_count)
+static uint32_t p89lpc_wire_bytes(const struct chip_family *family, enum wire_operation operation,
+                                  uint32_t size_or_count)
 {
+    (void)family;
     switch (operation) {
     case WIRE_ERASE:
         return size_or_count * (1 + 2 * 8 + 3);

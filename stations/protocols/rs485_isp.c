@@ -481,8 +481,10 @@ static struct port_line line_at(uint32_t baud)
     return (struct port_line){.baud = baud, .parity = PARITY_SPACE, .stop_bits = 1};
 }
 
-static uint32_t isp_wire_bytes(enum wire_operation operation, uint32_t size_or_count)
+static uint32_t isp_wire_bytes(const struct chip_family *family, enum wire_operation operation,
+                               uint32_t size_or_count)
 {
+    (void)family;
     switch (operation) {
     case WIRE_ERASE:
         return size_or_count * (7 + 6);

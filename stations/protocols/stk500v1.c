@@ -572,8 +572,10 @@ static void v1_disconnect(struct session *session)
 }
 
 /* The answer to Load Address comes while the page goes out, and costs nothing. */
-static uint32_t v1_wire_bytes(enum wire_operation operation, uint32_t size_or_count)
+static uint32_t v1_wire_bytes(const struct chip_family *family, enum wire_operation operation,
+                              uint32_t size_or_count)
 {
+    (void)family;
     switch (operation) {
     case WIRE_WRITE:
         return ADDRESS_SIZE + PAGE_HEAD + size_or_count + 1 + 2;
@@ -593,6 +595,7 @@ const struct protocol protocol_stk500v1 = {
     .state_size = sizeof(struct stk500v1),
     .chips = CHIP_AVR,
     .transfer_max = TRANSFER_MAX,
+    .erases_meanwhile = true, /* optiboot, below its own section; the others are slower */
     .connect = v1_connect,
     .probe = v1_probe,
     .identify = v1_identify,

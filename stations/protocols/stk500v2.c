@@ -625,8 +625,10 @@ static void v2_disconnect(struct session *session)
     (void)entry_leave(session, &ignored);
 }
 
-static uint32_t v2_wire_bytes(enum wire_operation operation, uint32_t size_or_count)
+static uint32_t v2_wire_bytes(const struct chip_family *family, enum wire_operation operation,
+                              uint32_t size_or_count)
 {
+    (void)family;
     const uint32_t around = HEAD_SIZE + 1;
 
     switch (operation) {

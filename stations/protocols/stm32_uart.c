@@ -946,8 +946,10 @@ static void stm32_disconnect(struct session *session)
     (void)entry_leave(session, &ignored);
 }
 
-static uint32_t stm32_wire_bytes(enum wire_operation operation, uint32_t size_or_count)
+static uint32_t stm32_wire_bytes(const struct chip_family *family, enum wire_operation operation,
+                                 uint32_t size_or_count)
 {
+    (void)family;
     switch (operation) {
     case WIRE_ERASE:
         return 2 + 1 + 2 + 2 * size_or_count + 1 + 1;

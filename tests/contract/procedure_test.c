@@ -249,8 +249,10 @@ static void fake_disconnect(struct session *session)
     of(session)->disconnects++;
 }
 
-static uint32_t fake_wire_bytes(enum wire_operation operation, uint32_t size_or_count)
+static uint32_t fake_wire_bytes(const struct chip_family *ignored, enum wire_operation operation,
+                                uint32_t size_or_count)
 {
+    (void)ignored;
     return operation == WIRE_WRITE ? size_or_count + 8 : 8;
 }
 

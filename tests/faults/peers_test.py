@@ -71,13 +71,16 @@ class Bench:
 def same_flash(bench, theirs, ours, content):
     """What others wrote and what flashfarm wrote of the same image."""
     checks, kind = bench.scene.checks, bench.kind
-    checks.equal(kind.differs(theirs, content), None, f"{kind}: theirs is the image")
     checks.equal(kind.differs(ours, content), None, f"{kind}: ours is the image")
-    checks.check(all(theirs[at - kind.base:at - kind.base + len(data)] == ours[at - kind.base:at - kind.base + len(data)]
-                     for at, data in content), f"{kind}: both have written the same")
+    for address, data in content:  # and beyond it lpc21isp fills up a block with what it likes
+        at = address - kind.base
+        checks.check(theirs[at:at + len(data)] == data, f"{kind}: theirs at 0x{address:x} is the image")
 
 
-def avrdude(port, part, programmer, baud, action):
+def avrdude(bench, part, programmer, baud, action):
+    """Exits of it start the application, which only a reset ends where no modem line does."""
+    port = bench.scene.farm.port(bench.name)
+    bench.scene.sim("reset", bench.name)
     return run_tool("avrdude", "-q", "-p", part, "-c", programmer, "-P", port, "-b", str(baud), "-D", "-U", action)
 
 
@@ -86,18 +89,18 @@ def with_avrdude(programs, checks, kind, part, programmer, baud):
         bench = Bench(scene, kind)
         first, second = bench.content(1), bench.content(2)
         bench.program(first)
-        port = bench.lend()
-        status, said = avrdude(port, part, programmer, baud, f"flash:v:{bench.file(first)}:i")
+        bench.lend()
+        status, said = avrdude(bench, part, programmer, baud, f"flash:v:{bench.file(first)}:i")
         checks.equal(status, 0, f"avrdude verifies what flashfarm wrote to {kind}: {said}")
-        status, said = avrdude(port, part, programmer, baud, f"flash:v:{bench.file(second)}:i")
+        status, said = avrdude(bench, part, programmer, baud, f"flash:v:{bench.file(second)}:i")
         checks.check(status not in (0, None), f"avrdude on another image: {said}")
-        status, said = avrdude(port, part, programmer, baud, f"flash:w:{bench.file(second)}:i")
+        status, said = avrdude(bench, part, programmer, baud, f"flash:w:{bench.file(second)}:i")
         checks.equal(status, 0, f"avrdude writes and verifies {kind}: {said}")
         theirs = scene.farm.dump(bench.name)
         bench.take_back()
         same_flash(bench, theirs, bench.program(second), second)
-        port = bench.lend()
-        status, said = avrdude(port, part, programmer, baud, f"flash:v:{bench.file(second)}:i")
+        bench.lend()
+        status, said = avrdude(bench, part, programmer, baud, f"flash:v:{bench.file(second)}:i")
         checks.equal(status, 0, f"avrdude verifies {kind} again: {said}")
         bench.finish()
 
