@@ -536,9 +536,9 @@ bool entry_resets(const struct entry *entry)
 
 static int wait_ms(struct session *session, uint32_t duration_ms, struct error *error)
 {
-    if (duration_ms > 0 && port_sleep(session->port, (int64_t)duration_ms * 1000) == -ECANCELED)
-        return error_set(error, -ECANCELED, "cancelled");
-    return 0;
+    int status = duration_ms > 0 ? port_sleep(session->port, (int64_t)duration_ms * 1000) : 0;
+
+    return status < 0 ? error_set(error, status, status == -ECANCELED ? "cancelled" : "the wait failed") : 0;
 }
 
 /* To the end even when it is cancelled, which is said then: the way out is not cut short. A cancellation

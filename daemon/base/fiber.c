@@ -73,8 +73,7 @@ void fibers_free(struct fibers *fibers)
 {
     assert(fibers->alive == 0);
     fiber_context_free(fibers->caller);
-    LIST_EACH(node, &fibers->slots)
-    {
+    LIST_EACH (node, &fibers->slots) {
         free(LIST_ENTRY(node, struct fibers_slot, node));
     }
     free(fibers);
@@ -84,8 +83,7 @@ void **fibers_slot(struct fibers *fibers, const void *owner)
 {
     struct fibers_slot *slot;
 
-    LIST_EACH(node, &fibers->slots)
-    {
+    LIST_EACH (node, &fibers->slots) {
         slot = LIST_ENTRY(node, struct fibers_slot, node);
         if (slot->owner == owner)
             return &slot->value;

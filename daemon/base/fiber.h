@@ -29,8 +29,8 @@ struct fibers *fibers_new(uv_loop_t *loop, const struct clock *clock);
 void fibers_free(struct fibers *fibers);
 uv_loop_t *fibers_loop(const struct fibers *fibers);
 
-/* A pointer that all fibers of this loop share, NULL at first: each owner has its own, named by the address of
- * something of the owner's. What it points to is the owner's to free, before fibers_free(). */
+/* A pointer that all fibers of this loop share, NULL at first: each owner has its own, named by the address
+ * of something of the owner's. What it points to is the owner's to free, before fibers_free(). */
 void **fibers_slot(struct fibers *fibers, const void *owner);
 
 /* Starts `run(argument)` at once, until its first wait. When it returns, `done(argument)` is called on the

@@ -148,6 +148,7 @@ struct station {
     struct list identify_requests;
     uint32_t baud_proven;
     bool in_step;  /* a probe has just found a board */
+    bool entered;  /* a probe has played the entry, and nobody its way out: lines may be held */
     bool half_way; /* a run was cut off: the board may wait for the rest of a command */
     /* the unit being worked on */
     struct job *job;

@@ -316,6 +316,7 @@ enum outcome run_unit(struct station *station, struct job *job)
     if (station->record_next)
         recording_begin(station, &session, &job->order);
     (void)program_board(&session, &job->order, job_plan(job, station->protocol), &watcher, &report);
+    station->entered = false; /* whatever it ended with, the lines were let go of */
     recording_end(station, &report);
     free(session.state);
     if (session.baud_proven)

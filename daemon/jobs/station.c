@@ -104,8 +104,11 @@ static void on_port_lost(void *context)
     station_wake(context);
 }
 
+static void let_go(struct station *station);
+
 static void close_port(struct station *station)
 {
+    let_go(station);
     if (station->port)
         port_close(station->port);
     station->port = NULL;
@@ -170,12 +173,29 @@ static void close_session(struct session *session)
 
 #define PROBE_LIMIT_US    3000000
 #define IDENTIFY_LIMIT_US 15000000
+#define LET_GO_LIMIT_US   1000000
+
+/* Probes leave a board where they found it, in its bootloader, and the lines that hold it there as they are,
+ * for the run that follows. When none does, the lines are let go of. */
+static void let_go(struct station *station)
+{
+    struct session session;
+
+    if (!station->entered || !station->port)
+        return;
+    station->entered = station->in_step = false;
+    session = open_session(station, LET_GO_LIMIT_US);
+    station->protocol->disconnect(&session);
+    close_session(&session);
+}
 
 static int probe(struct station *station, struct error *error)
 {
     struct session session = open_session(station, PROBE_LIMIT_US);
-    int status = station->protocol->probe(&session, error);
+    int status;
 
+    station->entered = true;
+    status = station->protocol->probe(&session, error);
     /* One thorough look is enough, whether it found the board or an empty socket: a board that is being
      * inserted should hear nothing but the one byte that it measures. */
     station->half_way = false;
@@ -229,12 +249,13 @@ static void wait_for_removal(struct station *station, int64_t job)
     do {
         if (!still_there(station, &silent)) {
             station->board_known = station->board_served = false;
-            return;
+            break;
         }
         station_sleep(station, LOOK_AGAIN_US);
         wanted = jobs_for_station(station->farm, station);
     } while (!must_end(station) && station->enabled && list_empty(&station->identify_requests) &&
              port_alive(station) && wanted && wanted->id == job);
+    let_go(station);
 }
 
 /* --- identify on request ------------------------------------------------------------------ */
@@ -286,6 +307,7 @@ static void serve_identify(struct station *station)
     if (identify(station, &session, &error) == 0)
         answer = describe_board(&session);
     station->protocol->disconnect(&session);
+    station->entered = false;
     close_session(&session);
     answer_all(station, answer, &error);
     json_decref(answer);
@@ -343,6 +365,10 @@ static void work(struct station *station, struct job *job)
         wait_for_removal(station, id);
         return;
     }
+    if (trigger == TRIGGER_ON_START && station->entered) {
+        let_go(station); /* of a job that waited for a board; and look again */
+        return;
+    }
     if (!triggered(station, job)) {
         station_sleep(station, trigger == TRIGGER_ON_INSERT ? LOOK_AGAIN_US : CLOCK_NEVER);
         return;
@@ -359,6 +385,10 @@ static void serve(struct station *station)
     struct error error = ERROR_NONE;
     struct job *job;
 
+    if (!station->enabled && station->entered) {
+        let_go(station); /* which waits: look again */
+        return;
+    }
     if (!station->enabled) {
         close_port(station);
         station->start_pressed = false;
@@ -378,6 +408,10 @@ static void serve(struct station *station)
     job = jobs_for_station(station->farm, station);
     if (job) {
         work(station, job);
+        return;
+    }
+    if (station->entered) {
+        let_go(station); /* and look again: it waited */
         return;
     }
     station->start_pressed = false;

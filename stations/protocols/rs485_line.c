@@ -147,6 +147,13 @@ static uint32_t wanted_rate(const struct session *session)
 
 /* --- frames ------------------------------------------------------------------------------- */
 
+static int pause_us(struct session *session, int64_t duration_us, struct error *error)
+{
+    int status = port_sleep(session->port, duration_us);
+
+    return status < 0 ? error_set(error, status, status == -ECANCELED ? "cancelled" : "the wait failed") : 0;
+}
+
 /* Section 1.1: the ninth bit is the parity. What was sent before keeps its own. */
 static int set_line(struct session *session, uint32_t baud, enum port_parity parity, struct error *error)
 {
@@ -373,8 +380,7 @@ static int send_autobaud(struct session *session, struct error *error)
     }
     if (status == 0)
         status = port_drain(session->port, session_deadline(session, WRITE_US), error);
-    return status < 0 ? status
-                      : port_sleep(session->port, AFTER_AUTOBAUD_US + wire_us(session, sizeof bytes));
+    return status < 0 ? status : pause_us(session, AFTER_AUTOBAUD_US + wire_us(session, sizeof bytes), error);
 }
 
 static int synchronise(struct session *session, uint32_t baud, struct error *error)
@@ -384,7 +390,7 @@ static int synchronise(struct session *session, uint32_t baud, struct error *err
     if (status == 0)
         status = send_autobaud(session, error);
     if (status < 0)
-        return status == -ECANCELED ? error_set(error, status, "cancelled") : status;
+        return status;
     isp_of(session)->line->baud = baud;
     return select_me(session, error);
 }
@@ -392,21 +398,27 @@ static int synchronise(struct session *session, uint32_t baud, struct error *err
 /* --- contact ------------------------------------------------------------------------------ */
 
 /* Section 2: every unit of the line begins anew. */
+static int hold_break(struct session *session, struct error *error)
+{
+    struct error late = ERROR_NONE;
+    int status = port_set_break(session->port, true, error), ended;
+
+    if (status == -ENOTSUP)
+        return status;
+    if (status == 0)
+        status = pause_us(session, BREAK_US, error);
+    ended = port_set_break(session->port, false, &late); /* one that failed may have begun */
+    if (status == 0 && ended < 0)
+        *error = late;
+    return status < 0 ? status : ended;
+}
+
 static int send_break(struct session *session, struct error *error)
 {
-    struct error ignored;
-    int status, ended;
+    int status = session->entry && entry_resets(session->entry) ? entry_enter(session, error)
+                                                                : hold_break(session, error);
 
-    if (session->entry && entry_resets(session->entry))
-        return entry_enter(session, error);
-    status = port_set_break(session->port, true, error);
-    if (status < 0)
-        return status;
-    status = port_sleep(session->port, BREAK_US);
-    ended = port_set_break(session->port, false, status < 0 ? &ignored : error);
-    if (status == 0 && ended == 0)
-        status = port_sleep(session->port, AFTER_BREAK_US);
-    return status < 0 ? error_set(error, status, "cancelled") : ended;
+    return status < 0 ? status : pause_us(session, AFTER_BREAK_US, error);
 }
 
 static int reset_line(struct session *session, struct error *error)
@@ -624,7 +636,7 @@ static int back_off(struct session *session, const struct unit *unit, struct err
 {
     if (!isp_of(session)->shared || unit->mute < MUTE_PATIENCE || isp_working(session, true) == 0)
         return 0;
-    return port_sleep(session->port, BACK_OFF_US) < 0 ? error_set(error, -ECANCELED, "cancelled") : 0;
+    return pause_us(session, BACK_OFF_US, error);
 }
 
 int isp_ask_once(struct session *session, const struct request *request, struct answer *answer,
@@ -673,9 +685,9 @@ int isp_tell_all(struct session *session, const struct request *request, struct 
     if (status < 0)
         return status;
     over_us = over_us > port_now_us(session->port) ? over_us : port_now_us(session->port);
-    status = port_sleep(session->port, over_us + request->own_us + AFTER_ALL_US - port_now_us(session->port));
+    status = pause_us(session, over_us + request->own_us + AFTER_ALL_US - port_now_us(session->port), error);
     isp_of(session)->line->spoken_us = port_now_us(session->port);
-    return status < 0 ? error_set(error, status, "cancelled") : 0;
+    return status;
 }
 
 int isp_keep_awake(struct session *session, struct error *error)

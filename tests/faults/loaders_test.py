@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What jobs promise on loaders that know less than a STM32's: chips that cannot be read, boards that have no UID,
 and a station that is given another loader while a job waits for it."""
+import os
 import random
 import re
 import signal
@@ -110,7 +111,56 @@ def given_another_loader(programs, checks):
         scene.check_facts(events)
 
 
-PLAYS = (not_counted_twice, same_bytes_elsewhere, sums_of_the_order, given_another_loader)
+def lines_are_let_go(programs, checks):
+    """Who looks for boards holds lines only as long as somebody wants one: the way out is played when nobody does."""
+    with Scene(programs, f"{CHIP}=1", checks=checks) as scene:
+        journal, program = os.path.join(scene.dir, "journal"), os.path.join(scene.dir, "boot-pin")
+        with open(program, "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\necho $1 >>{journal}\n")
+        os.chmod(program, 0o755)
+
+        def said():
+            if not os.path.exists(journal):
+                return []
+            with open(journal, encoding="ascii") as file:
+                return file.read().split()
+
+        def held():
+            return said()[-1:] == ["enter"]
+
+        scene.enter_by({"A1": f"command:{program}"})
+        scene.daemon.start()
+        events = scene.events()
+        image = scene.image(harness.make_image(2000, seed=6))
+        for end in ("cancel", "hold", "disable", "stop"):
+            scene.sim("remove", "A1")
+            job = scene.submit(image, trigger="on_insert", quantity=2)
+            scene.wait_until(held, "the pin is held for a board")
+            if end == "disable":
+                scene.post("/v1/stations/A1/disable")
+            elif end == "stop":
+                scene.daemon.stop()
+            else:
+                scene.post(f"/v1/jobs/{job}/{end}")
+            scene.wait_until(lambda: not held(), f"the pin is let go of after {end}")
+            if end == "disable":
+                scene.post("/v1/stations/A1/enable")
+            if end != "stop":
+                scene.call("POST", f"/v1/jobs/{job}/cancel")
+                events.wait_fact("job.state", id=job, state="cancelled")
+        scene.daemon.start()  # the job goes on
+        scene.wait_until(held, "the pin is held again")
+        scene.sim("insert", "A1")
+        scene.wait_station("A1", "removal")
+        scene.sim("remove", "A1")
+        scene.wait_station("A1", "waiting")
+        scene.sim("insert", "A1")
+        scene.wait_station("A1", "idle")
+        checks.check(not held(), "after the last board")
+        checks.equal(scene.station("A1")["counts"]["pass"], 2, "two boards")
+
+
+PLAYS = (lines_are_let_go, not_counted_twice, same_bytes_elsewhere, sums_of_the_order, given_another_loader)
 
 
 def main():

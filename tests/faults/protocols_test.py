@@ -11,7 +11,7 @@ import harness
 import kinds
 from harness import Scene
 
-SIZE = 3000
+SIZE = 6000  # so that a second block of any size is all of the image
 RUN_TIMEOUT_S = 300  # of the order; the faults have to end long before it
 # Of the daemon, while it waits for boards that are mute or gone: parts of one processor.
 BUSY_MAX = 0.5
@@ -63,10 +63,13 @@ def trials():
             "nack-erase": fails("erase write"),
             "protected": aborts("no-contact")}, 30),  # an ESP32 whose download mode is off starts its application
         "esp32c3": Trial(kinds.ESP32C3, lost | reset | refused | {"protected": aborts("protected")}, 30),
-        "esp8266": Trial(kinds.ESP8266, lost | reset | refused, 30),
+        "esp8266": Trial(kinds.ESP8266, lost | reset | refused | {
+            "wrong-id": None, "wrong-id@4660": aborts("wrong-chip")}, 30),
         "stk500v1": Trial(kinds.OPTIBOOT, lost | reset, 20),
         "atmegaboot": Trial(kinds.ATMEGABOOT, lost | reset, 20),
-        "stk500v2": Trial(kinds.MEGA2560, lost | reset, 20),
+        "stk500v2": Trial(kinds.MEGA2560, {
+            # This loader erases page after page by itself, from the start after a reset: there is no going on.
+            "hang@2": fails("write timeout"), "drop-ack@2": fails("write timeout")}, 20),
         "avr109": Trial(kinds.MEGA32U4, lost, 20, remote=False),
         # Each is programmed twice, or compared with one that was: a flash that is right the second time does not pass.
         "p89lpc9xx": Trial(kinds.P89LPC, lost | refused | {"bad-cell": fails("write verify")}, 30,
