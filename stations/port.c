@@ -206,7 +206,7 @@ int port_settle(struct port *port, int64_t silence_us, int64_t deadline_us, stru
         bool last = deadline_us < quiet_us;
         int got = read_metered(port, dropped, 1, sizeof dropped, last ? deadline_us : quiet_us, error);
 
-        if (got == -ETIMEDOUT && last)
+        if (last && (got == -ETIMEDOUT || (got > 0 && port_now_us(port) >= deadline_us)))
             return error_set(error, -ETIMEDOUT, "the line did not fall silent for %" PRId64 " ms",
                              silence_us / 1000);
         if (got < 0)

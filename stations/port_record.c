@@ -160,6 +160,7 @@ static int record_reopen(struct port *port, uint32_t touch_baud, int64_t deadlin
     struct port_record *record = of(port);
     int status = note_vanished(record, port_reopen(record->inner, touch_baud, deadline_us, error));
 
+    port->traits = record->inner->traits; /* it may have come back under another name */
     if (status < 0)
         return status;
     end_line(record);

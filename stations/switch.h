@@ -56,9 +56,10 @@ void switch_free(struct fixture_switch *fixture_switch);
 /* As it was given to switch_parse(). */
 const char *switch_text(const struct fixture_switch *fixture_switch);
 
-/* Switches. -ECANCELED, or -EREMOTEIO with a sentence that names the switch; of a command that failed, the
- * first line of what it said. The daemon's loop never waits: GPIO and its ioctl take microseconds, a hub's
- * port is switched in the pool, a command runs beside. */
+/* Switches. -ECANCELED, -ETIMEDOUT when there is no time left to run a command, or -EREMOTEIO with a sentence
+ * that names the switch; of a command that failed, the first line of what it said. The daemon's loop never
+ * waits: GPIO and its ioctl take microseconds, a hub's port is switched in the pool, a command runs beside.
+ */
 int switch_set(struct fixture_switch *fixture_switch, bool on, const struct switch_call *call,
                struct error *error);
 

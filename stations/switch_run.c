@@ -266,6 +266,8 @@ static int run_blocking(char **arguments, const struct clock *clock, const struc
 int switch_run(char **arguments, const struct clock *clock, const struct switch_call *call,
                struct error *error)
 {
+    if (call->timeout_us <= 0) /* killed at once, it might have switched by half */
+        return error_set(error, -ETIMEDOUT, "there is no time left to run it");
     return fiber_current(call->fibers) ? run_on_fiber(arguments, clock, call, error)
                                        : run_blocking(arguments, clock, call, error);
 }

@@ -9,8 +9,8 @@
 #include "switch.h"
 
 /* `arguments` ends with NULL; the first is the program's path. 0 when it ended with status 0; -ECANCELED;
- * else -EREMOTEIO, and the sentence ends with the first line it said. A program that is late or not wanted
- * any more is killed with all it started. */
+ * -ETIMEDOUT when there was no time to start it; else -EREMOTEIO, and the sentence ends with the first line
+ * it said. A program that is late or not wanted any more is killed with all it started. */
 int switch_run(char **arguments, const struct clock *clock, const struct switch_call *call,
                struct error *error);
 

@@ -332,6 +332,15 @@ static void rest_without_port(struct station *station, const struct error *error
         station_sleep(station, LOOK_AGAIN_US);
 }
 
+/* Waiting cannot end while the fixture does not work; people are told why. */
+static const char *why_waiting(const struct error *error)
+{
+    bool fixture = error->code == -EREMOTEIO || error->code == FAILURE_CODE(FAILURE_POWER) ||
+                   error->code == -ENOTSUP || error->code == -EINVAL;
+
+    return fixture ? error->text : "insert a board";
+}
+
 /* True when the board or the button says go. */
 static bool triggered(struct station *station, const struct job *job)
 {
@@ -349,8 +358,10 @@ static bool triggered(struct station *station, const struct job *job)
         return pressed;
     case TRIGGER_ON_INSERT:
         station->start_pressed = false;
-        station_set_state(station, STATE_WAITING, "insert a board");
+        if (station->state != STATE_WAITING || strcmp(station->message, "press START") == 0)
+            station_set_state(station, STATE_WAITING, "insert a board");
         station->in_step = probe(station, &error) == 0;
+        station_set_state(station, STATE_WAITING, why_waiting(&error));
         return station->in_step;
     }
     return false;

@@ -53,6 +53,7 @@ enum { PARAMETER_SW_MAJOR = 0x91, PARAMETER_SW_MINOR = 0x92 };
 enum {
     ANSWER_US = 150 * MS,
     POLL_US = 50 * MS,      /* between one Sign On and the next */
+    QUIET_US = 25 * MS,     /* silence after which no answer is under way any more */
     WINDOW_US = 700 * MS,   /* from the reset to the first answer; the loader listens for a second */
     STRAPPED_US = 300 * MS, /* the same where nothing resets the board */
 };
@@ -262,23 +263,34 @@ static int sign_on(struct session *session, struct error *error)
     return 0;
 }
 
-/* Sign On until it is answered. -EAGAIN: never, within the window. */
-static int sign_on_within(struct session *session, int64_t window_us, struct error *error)
+/* One Sign On, and when it is answered, Enter Programming Mode. Of several Sign On the answers to the others
+ * may still be under way, and a loader that sends holds no more than two bytes of what comes. */
+static int sign_on_and_enter(struct session *session, bool first, struct error *error)
 {
     static const uint8_t enter[] = {ENTER_PROGMODE, 200, 100, 25, 32, 0, 0x53, 0x03, 0xAC, 0x53, 0x00, 0x00};
+    int status = sign_on(session, error);
+
+    if (status == 0 && !first)
+        status = port_settle(session->port, QUIET_US, session_deadline(session, ANSWER_US), error);
+    return status < 0 ? status : ask(session, enter, sizeof enter, 2, NULL, "Enter Programming Mode", error);
+}
+
+/* Until the loader answers. -EAGAIN: never, within the window. */
+static int sign_on_within(struct session *session, int64_t window_us, struct error *error)
+{
     int64_t deadline_us = session_deadline(session, window_us);
+    bool first = true;
     int status;
 
     state_of(session)->position = NO_POSITION;
     port_discard(session->port);
-    do
-        status = sign_on(session, error);
-    while (avr_timed_out(session, status) && port_now_us(session->port) < deadline_us);
+    do {
+        status = sign_on_and_enter(session, first, error);
+        first = false;
+    } while (avr_timed_out(session, status) && port_now_us(session->port) < deadline_us);
     if (avr_timed_out(session, status))
         return error_set(error, -EAGAIN, "no answer to Sign On at %u baud", session->port->line.baud);
-    if (status < 0)
-        return status;
-    return ask(session, enter, sizeof enter, 2, NULL, "Enter Programming Mode", error);
+    return status;
 }
 
 /* Whoever stopped in a message left the loader waiting for the rest of it. This is more than any message

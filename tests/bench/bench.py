@@ -15,9 +15,11 @@ import load
 import one_board
 import plant
 import record
+import rs485
 from report import Report
 
-TABLES = {"one-board": one_board.run, "gang": gang.run, "load": load.run, "record": record.run, "avr": avr.run}
+TABLES = {"one-board": one_board.run, "gang": gang.run, "load": load.run, "record": record.run, "avr": avr.run,
+          "rs485": rs485.run}
 
 
 def parse():
@@ -57,6 +59,12 @@ class Settings:
         self.avr_boards = [1, 2] if short else [1, 8]
         self.optiboot_size = (1 if short else 28) * 1024
         self.mega2560_size = (2 if short else 200) * 1024
+        self.rs485_units = 3 if short else 8
+        self.rs485_size = 1024 if short else 7000
+        units = self.rs485_units
+        self.rs485_cases = [("escape", units, True), ("escape", units, False)] if short else [
+            ("parity", 1, True), ("parity", units, False), ("parity", units, True), ("escape", units, False),
+            ("escape", units, True)]
 
     def say(self, text):
         if not self.quiet:

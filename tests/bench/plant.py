@@ -148,8 +148,8 @@ class Plant:
     of STM32, or what flashfarm-sim is to be told."""
 
     def __init__(self, programs, boards, stations=None, bauds=None, realtime=True, sim_options=(), chip=CHIP,
-                 address=ADDRESS):
-        self.programs, self.chip, self.address = programs, chip, address
+                 address=ADDRESS, log_level=None):
+        self.programs, self.chip, self.address, self.log_level = programs, chip, address, log_level
         self.stations, self.bauds, self.generators = stations, bauds or {}, []
         options = ["--pace", "--listen", "127.0.0.1:0", *sim_options]
         if realtime:
@@ -173,6 +173,8 @@ class Plant:
             if name in self.bauds:
                 section = re.sub(r"(?m)^baud = \d+$", f"baud = {self.bauds[name]}", section)
             head += "\n[station " + section
+        if self.log_level:
+            head = head.replace("[daemon]\n", f"[daemon]\nlog_level = {self.log_level}\n")
         path = os.path.join(self.farm.dir, "bench.conf")
         with open(path, "w") as file:
             file.write(head)
@@ -239,6 +241,7 @@ class Plant:
                 raise SystemExit(f"bench: the simulator has no board {name}")
 
     def submit(self, image_id, stations):
+        """The job's id."""
         order = {"chip": self.chip, "images": [image_id], "stations": stations, "quantity": len(stations),
                  "trigger": "immediate"}
         return self.call("POST", "/v1/jobs", json.dumps(order))["id"]

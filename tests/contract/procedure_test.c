@@ -62,7 +62,7 @@ struct device {
     unsigned refused_ranges; /* a bit for every call of write_range, from bit 0 */
     struct mishap mishap;
     unsigned mishap_calls, writes, ranges, sums, disconnects;
-    char trace[4096];
+    char trace[2048];
 };
 
 static struct device *of(const struct session *session)

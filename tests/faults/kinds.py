@@ -131,3 +131,6 @@ OPTIBOOT = Avr("atmega328p", end=0x7E00)
 ATMEGABOOT = Avr("atmega328p:atmegaboot", end=0x7800)
 OPTIBOOT.protocol = ATMEGABOOT.protocol = "stk500v1"
 MEGA2560 = Mega2560("atmega2560", end=0x3E000)
+# From its first page on, as loaders that erase by themselves want it.
+MEGA2560_DENSE = Avr("atmega2560", end=0x3E000)
+MEGA2560_DENSE.protocol = "stk500v2"

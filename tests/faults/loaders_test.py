@@ -160,7 +160,27 @@ def lines_are_let_go(programs, checks):
         checks.equal(scene.station("A1")["counts"]["pass"], 2, "two boards")
 
 
-PLAYS = (lines_are_let_go, not_counted_twice, same_bytes_elsewhere, sums_of_the_order, given_another_loader)
+def fixture_that_fails(programs, checks):
+    """Who waits for a board is told when no board can ever be found."""
+    with Scene(programs, f"{CHIP}=1", checks=checks) as scene:
+        program = os.path.join(scene.dir, "boot-pin")
+        with open(program, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\necho the relay is stuck; exit 3\n")
+        os.chmod(program, 0o755)
+        scene.enter_by({"A1": f"command:{program}"})
+        scene.daemon.start()
+        events = scene.events()
+        job = scene.submit(scene.image(harness.make_image(2000, seed=6)), trigger="on_insert", quantity=1)
+        said = f"entry command:{program}: command:{program} enter: it ended with status 3: the relay is stuck"
+        scene.wait_until(lambda: scene.station("A1")["message"] == said, said)
+        checks.equal(scene.station("A1")["state"], "waiting", "no board, no run")
+        with open(program, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\n")
+        events.wait_fact("job.state", id=job, state="done")
+        checks.equal(scene.job(job)["counts"]["passed"], 1, "once it works")
+
+
+PLAYS = (lines_are_let_go, fixture_that_fails, not_counted_twice, same_bytes_elsewhere, sums_of_the_order, given_another_loader)
 
 
 def main():

@@ -114,7 +114,7 @@ def avrdude_atmegaboot(programs, checks):
 
 
 def avrdude_mega2560(programs, checks):
-    with_avrdude(programs, checks, kinds.MEGA2560, "m2560", "wiring", 115200)
+    with_avrdude(programs, checks, kinds.MEGA2560_DENSE, "m2560", "wiring", 115200)
 
 
 def avrdude_avr109(programs, checks):

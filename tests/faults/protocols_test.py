@@ -6,6 +6,7 @@ One play for each protocol, one board for each fault, most of them on ports with
 sequence can mend is mended.
 """
 import os
+import time
 
 import harness
 import kinds
@@ -45,10 +46,10 @@ COMMON = {
 class Trial:
     """A protocol, the kind of board it is tried on, and what its faults lead to."""
 
-    def __init__(self, kind, faults, seconds, remote=True, mended=()):
+    def __init__(self, kind, faults, seconds, remote=True, pace=False, at_once=100, mended=()):
         self.kind, self.seconds = kind, seconds
         self.faults = {fault: wanted for fault, wanted in (COMMON | faults).items() if wanted}
-        self.remote, self.mended = remote, mended
+        self.remote, self.pace, self.at_once, self.mended = remote, pace, at_once, mended
 
 
 def trials():
@@ -65,11 +66,11 @@ def trials():
         "esp32c3": Trial(kinds.ESP32C3, lost | reset | refused | {"protected": aborts("protected")}, 30),
         "esp8266": Trial(kinds.ESP8266, lost | reset | refused | {
             "wrong-id": None, "wrong-id@4660": aborts("wrong-chip")}, 30),
-        "stk500v1": Trial(kinds.OPTIBOOT, lost | reset, 20),
-        "atmegaboot": Trial(kinds.ATMEGABOOT, lost | reset, 20),
-        "stk500v2": Trial(kinds.MEGA2560, {
+        "stk500v1": Trial(kinds.OPTIBOOT, lost | reset, 20, pace=True, at_once=6),
+        "atmegaboot": Trial(kinds.ATMEGABOOT, lost | reset, 20, pace=True, at_once=6),
+        "stk500v2": Trial(kinds.MEGA2560_DENSE, {
             # This loader erases page after page by itself, from the start after a reset: there is no going on.
-            "hang@2": fails("write timeout"), "drop-ack@2": fails("write timeout")}, 20),
+            "hang@2": fails("write timeout"), "drop-ack@2": fails("write timeout")}, 20, pace=True, at_once=4),
         "avr109": Trial(kinds.MEGA32U4, lost, 20, remote=False),
         # Each is programmed twice, or compared with one that was: a flash that is right the second time does not pass.
         "p89lpc9xx": Trial(kinds.P89LPC, lost | refused | {"bad-cell": fails("write verify")}, 30,
@@ -112,37 +113,50 @@ def processor_seconds(process):
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def fall_silent(scene, trial, named):
+def fall_silent(scene, events, trial, named):
     """A board that hangs in mid-write is as good as dead: no reset brings it back."""
     for name, fault in named.items():
         if fault.startswith("mute"):
-            scene.wait_until(lambda: scene.farm.state(name)[0] == "hung", f"{trial.kind} at {name} hangs")
+            seen = len(events.of("run.ended"))
+            scene.wait_until(lambda: scene.farm.state(name)[0] == "hung" or len(events.of("run.ended")) >= seen + len(named),
+                             f"{trial.kind} at {name} hangs")
             scene.sim("fault", name, "silent")
 
 
-def order(scene, events, trial, image, seconds, meanwhile=lambda: None):
-    """One job at all stations to its end; the runs by station, and how busy the daemon was meanwhile."""
-    began, used = harness.time.monotonic(), processor_seconds(scene.daemon.process)
-    job = scene.submit(image, chip=trial.kind.chip, stations=scene.stations, timeout_s=RUN_TIMEOUT_S)
+def order(scene, events, trial, image, stations, meanwhile=lambda: None):
+    """One job to its end; the runs by station, how long it took, and how long the daemon was busy meanwhile."""
+    began, used = time.monotonic(), processor_seconds(scene.daemon.process)
+    job = scene.submit(image, chip=trial.kind.chip, stations=stations, timeout_s=RUN_TIMEOUT_S)
     meanwhile()
-    events.wait_fact("job.state", id=job, state="done", timeout_s=seconds)
-    took = harness.time.monotonic() - began
+    events.wait_fact("job.state", id=job, state="done", timeout_s=2 * trial.seconds + 30)
+    took = time.monotonic() - began
     busy = processor_seconds(scene.daemon.process) - used
-    return {run["station"]: run for run in scene.runs(job=job)}, busy, took
+    return {run["station"]: run for run in scene.runs(job=job)}, took, busy
 
 
-def all_faults_at_once(scene, events, trial, image, content):
-    named = dict(zip(scene.stations, trial.faults))
+def some_faults(scene, events, trial, image, content, named):
+    """Sets the faults and gives a job to these boards; seconds that it took and that the daemon was busy."""
     for name, fault in named.items():
         if fault == "protected":
             scene.sim("insert", name)  # on some it is a word in flash, which junk would spoil
         scene.sim("fault", name, fault.replace("mute", "hang"))
     before = {name: scene.farm.dump(name) for name, fault in named.items() if trial.faults[fault][0] == "aborted"}
-    runs, busy, took = order(scene, events, trial, image, 2 * trial.seconds + 30,
-                             lambda: fall_silent(scene, trial, named))
+    runs, took, busy = order(scene, events, trial, image, list(named), lambda: fall_silent(scene, events, trial, named))
     scene.checks.equal(sorted(runs), sorted(named), "one run at every station")
     for name, fault in named.items():
         expect(scene, trial, content, runs[name], fault, before.get(name))
+    return took, busy
+
+
+def groups(scene, trial):
+    """So many boards at once as the simulator keeps up with."""
+    named = list(zip(scene.stations, trial.faults))
+    return [dict(named[at:at + trial.at_once]) for at in range(0, len(named), trial.at_once)]
+
+
+def all_faults(scene, events, trial, image, content):
+    took, busy = map(sum, zip(*(some_faults(scene, events, trial, image, content, named)
+                                for named in groups(scene, trial))))
     print(f"  {trial.kind}: {took:.1f} s, of which the daemon was busy {busy:.2f} s", flush=True)
     scene.checks.check(busy < BUSY_MAX * took + 0.5, f"{trial.kind}: the daemon was busy {busy:.2f} s of {took:.2f} s")
 
@@ -160,11 +174,12 @@ def good_boards_again(scene, events, trial, image, content, gone=None):
         scene.sim("fill", name, str(harness.JUNK))
     for name in scene.stations:
         scene.wait_station(name, "idle")
-    runs, _, _ = order(scene, events, trial, image, 2 * trial.seconds + 30)
-    for name, run in runs.items():
-        what = f"{trial.kind} at {name}, after {dict(zip(scene.stations, trial.faults))[name]}"
-        scene.checks.equal((run["outcome"], run["class"], run["message"]), ("pass", None, None), what)
-        scene.checks.check(trial.kind.holds(scene.farm.dump(name), content), f"{what}: the image")
+    for named in groups(scene, trial):
+        runs, _, _ = order(scene, events, trial, image, list(named))
+        for name, run in runs.items():
+            what = f"{trial.kind} at {name}, after {named[name]}"
+            scene.checks.equal((run["outcome"], run["class"], run["message"]), ("pass", None, None), what)
+            scene.checks.check(trial.kind.holds(scene.farm.dump(name), content), f"{what}: the image")
 
 
 def upload(scene, trial):
@@ -183,12 +198,12 @@ def afterwards(scene, events):
 
 def play(name, trial):
     def one(programs, checks):
-        options = ["--remote"] if trial.remote else []
+        options = (["--remote"] if trial.remote else []) + (["--pace"] if trial.pace else [])
         with Scene(programs, f"{trial.kind.board}={len(trial.faults)}", *options, checks=checks) as scene:
             scene.daemon.start()
             events = scene.events()
             image, content = upload(scene, trial)
-            all_faults_at_once(scene, events, trial, image, content)
+            all_faults(scene, events, trial, image, content)
             scene.check_last()
             good_boards_again(scene, events, trial, image, content)
             afterwards(scene, events)
@@ -206,7 +221,7 @@ def rs485_unplugged(programs, checks):
         events = scene.events()
         image, content = upload(scene, trial)
         scene.sim("fault", "A2", "unplug@2")
-        runs, _, took = order(scene, events, trial, image, 60)
+        runs, took, _ = order(scene, events, trial, image, scene.stations)
         checks.check(took < trial.seconds, f"the line vanished: {took:.1f} s")
         checks.equal((runs["A2"]["outcome"], runs["A2"]["class"]), ("fail", "port-lost"), f"A2: {runs['A2']['message']}")
         for name, run in runs.items():

@@ -300,6 +300,28 @@ static void test_round_trip(void)
     scene_play_both(record_and_replay);
 }
 
+static int come_back(struct port *port, uint32_t touch_baud, int64_t deadline_us, struct error *error)
+{
+    (void)touch_baud, (void)deadline_us, (void)error;
+    (void)snprintf(port->traits.path, sizeof port->traits.path, "/dev/ttyACM1");
+    return 0;
+}
+
+/* A device that vanishes and returns may have another name then. */
+static void test_reopening_while_recording(void)
+{
+    static const struct port_kind kind = {.scheme = "fake", .reopen = come_back};
+    struct port inner = {.kind = &kind, .clock = &clock_system, .traits = {.path = "/dev/ttyACM0"}};
+    struct error error = ERROR_NONE;
+    struct port *port, *back;
+
+    CHECK(port_record(&port, &inner, "/dev/null", "", &error) == 0);
+    CHECK_TEXT(port->traits.path, "/dev/ttyACM0");
+    CHECK(port_reopen(port, 1200, CLOCK_NEVER, &error) == 0);
+    CHECK_TEXT(port->traits.path, "/dev/ttyACM1");
+    CHECK(port_record_end(port, &back) == 0 && back == &inner);
+}
+
 /* A recording port passes on that it was lost, and what it cannot do. */
 static void record_a_loss(struct scene *scene)
 {
@@ -329,5 +351,6 @@ static const struct test tests[] = {
     {"missing file", test_missing_file},
     {"record and replay", test_round_trip},
     {"loss while recording", test_loss_while_recording},
+    {"reopening while recording", test_reopening_while_recording},
 };
 TEST_MAIN(tests)

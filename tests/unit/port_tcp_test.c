@@ -170,6 +170,44 @@ static void test_discard(void)
     play_at(discard, AF_INET, "127.0.0.1", false);
 }
 
+/* A port on which something always comes; its time is virtual. */
+struct babble {
+    struct port port; /* first */
+    struct clock clock;
+    int64_t now_us;
+    unsigned reads;
+};
+
+static int64_t babble_time(void *context)
+{
+    return ((const struct babble *)context)->now_us;
+}
+
+static int babble_read(struct port *port, uint8_t *bytes, size_t least, size_t size, int64_t deadline_us,
+                       struct error *error)
+{
+    struct babble *babble = (struct babble *)port;
+
+    (void)least, (void)deadline_us;
+    memset(bytes, 'x', size);
+    babble->now_us += 1000;
+    return ++babble->reads < 5000 ? (int)size : error_set(error, -EIO, "read far beyond the deadline");
+}
+
+/* Who waits for silence gives up at the deadline, also when no read ever waits. */
+static void test_babble(void)
+{
+    static const struct port_kind kind = {.scheme = "babble", .read = babble_read};
+    struct babble babble = {.port = {.kind = &kind, .line = {.baud = 115200, .stop_bits = 1}}};
+    struct error error = ERROR_NONE;
+
+    babble.clock = (struct clock){.monotonic_us = babble_time, .utc_us = babble_time, .context = &babble};
+    babble.port.clock = &babble.clock;
+    CHECK(port_settle(&babble.port, 50000, 300000, &error) == -ETIMEDOUT);
+    CHECK_TEXT(error.text, "the line did not fall silent for 50 ms");
+    CHECK(babble.now_us <= 301000);
+}
+
 /* --- the end -------------------------------------------------------------------------------------------- */
 
 /* With a full buffer and the connection closed, a loop that polls for that would spin. */
@@ -394,12 +432,10 @@ static void test_look_ups_do_not_pile_up(void)
     end_busy_pool(&pool);
 }
 
-static const struct test tests[] = {{"talk", test_talk},
-                                    {"traits", test_traits},
-                                    {"discard", test_discard},
-                                    {"end", test_end},
-                                    {"nobody", test_nobody},
-                                    {"deaf", test_deaf},
-                                    {"look-ups do not pile up", test_look_ups_do_not_pile_up}};
+static const struct test tests[] = {
+    {"talk", test_talk},       {"traits", test_traits},
+    {"discard", test_discard}, {"babble", test_babble},
+    {"end", test_end},         {"nobody", test_nobody},
+    {"deaf", test_deaf},       {"look-ups do not pile up", test_look_ups_do_not_pile_up}};
 
 TEST_MAIN(tests)

@@ -531,6 +531,25 @@ static void test_hanging_program(void)
     }
 }
 
+/* Not even started. */
+static void test_no_time_left(void)
+{
+    for (int way = 0; way < 2; way++) {
+        struct scene scene;
+
+        open_scene(&scene);
+        scene.timeout_us = -5000;
+        make_program(&scene, "touch $1/waiting", SWITCH_ON_OFF);
+        if (way == 0)
+            set(&scene);
+        else
+            set_on_fiber(&scene, NULL);
+        CHECK(scene.status == -ETIMEDOUT && strstr(scene.error.text, "there is no time left to run it"));
+        CHECK(!exists(&scene, "waiting"));
+        close_scene(&scene);
+    }
+}
+
 /* The program waits for what only the loop gives it. */
 static void open_gate(uv_timer_t *timer)
 {
@@ -662,6 +681,7 @@ static const struct test tests[] = {
     {"a failed program's sentence", test_sentence},
     {"no program", test_no_program},
     {"a hanging program", test_hanging_program},
+    {"no time left", test_no_time_left},
     {"the loop goes on", test_loop_goes_on},
     {"cancelled", test_cancelled},
     {"cancelled but finished", test_cancelled_but_finished},

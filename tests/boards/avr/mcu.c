@@ -109,6 +109,11 @@ static void remember(struct mcu *mcu, uint8_t value, uint64_t period)
     memcpy(mcu->glance.flags, mcu->avr->sreg, sizeof mcu->glance.flags);
 }
 
+void mcu_acted(struct mcu *mcu)
+{
+    mcu->glance.pc = UINT32_MAX;
+}
+
 void mcu_glanced(struct mcu *mcu, uint8_t value, uint64_t event)
 {
     avr_t *avr = mcu->avr;

@@ -75,6 +75,8 @@ struct mcu {
 /* The firmware looks at flags, which stay as they are until event. A loop that does nothing else is left out.
  */
 void mcu_glanced(struct mcu *mcu, uint8_t value, uint64_t event);
+/* The firmware does something that no waiting loop does. */
+void mcu_acted(struct mcu *mcu);
 avr_io_t *mcu_module(struct mcu *mcu, const char *kind);
 
 int uart_open(struct mcu *mcu);

@@ -143,6 +143,7 @@ static int on_spm(struct avr_io_t *io, uint32_t request, void *parameter)
     (void)parameter;
     if (request != AVR_IOCTL_FLASH_SPM)
         return -1;
+    mcu_acted(mcu);
     if (armed && io->avr->cycle >= mcu->spm.busy_until && io->avr->pc >= mcu->loader->boot_address)
         operate(mcu, *control & SPM_OPERATION);
     *control &= (uint8_t) ~(SPM_ENABLE | SPM_OPERATION);
@@ -153,6 +154,7 @@ static void write_control(struct avr_t *avr, avr_io_addr_t address, uint8_t valu
 {
     struct mcu *mcu = parameter;
 
+    mcu_acted(mcu);
     if (avr->cycle < mcu->spm.busy_until)
         return;
     avr->data[address] = value;
@@ -181,6 +183,7 @@ static void write_eeprom_control(struct avr_t *avr, avr_io_addr_t address, uint8
     struct mcu *mcu = parameter;
     bool starts = (avr->data[address] & EEPROM_MASTER) && (value & EEPROM_PROGRAM);
 
+    mcu_acted(mcu);
     if (avr->cycle < mcu->spm.eeprom_busy_until)
         return;
     mcu->spm.eeprom_write(avr, address, value, mcu->spm.eeprom_parameter);

@@ -136,6 +136,7 @@ static void write_status(struct avr_t *avr, avr_io_addr_t address, uint8_t value
 {
     struct mcu *mcu = parameter;
 
+    mcu_acted(mcu);
     if (value & STATUS_TXC)
         mcu->uart.complete = false;
     avr->data[address] = value & STATUS_WRITABLE;
@@ -147,6 +148,7 @@ static uint8_t read_data(struct avr_t *avr, avr_io_addr_t address, void *paramet
     struct uart *uart = &mcu->uart;
     uint8_t byte = 0;
 
+    mcu_acted(mcu);
     settle(mcu);
     if (uart->held_count) {
         byte = uart->held[0].byte;
@@ -167,6 +169,7 @@ static void write_data(struct avr_t *avr, avr_io_addr_t address, uint8_t value, 
     uint64_t byte_cycles = quick ? 0 : FRAME_BITS * bit_cycles(mcu), end;
 
     (void)address;
+    mcu_acted(mcu);
     settle(mcu);
     if (!sends(mcu) || uart->next_waits)
         return;
