@@ -66,11 +66,11 @@ def trials():
         "esp32c3": Trial(kinds.ESP32C3, lost | reset | refused | {"protected": aborts("protected")}, 30),
         "esp8266": Trial(kinds.ESP8266, lost | reset | refused | {
             "wrong-id": None, "wrong-id@4660": aborts("wrong-chip")}, 30),
-        "stk500v1": Trial(kinds.OPTIBOOT, lost | reset, 20, pace=True, at_once=6),
-        "atmegaboot": Trial(kinds.ATMEGABOOT, lost | reset, 20, pace=True, at_once=6),
+        "stk500v1": Trial(kinds.OPTIBOOT, lost | reset, 20),
+        "atmegaboot": Trial(kinds.ATMEGABOOT, lost | reset, 20),
         "stk500v2": Trial(kinds.MEGA2560_DENSE, {
             # This loader erases page after page by itself, from the start after a reset: there is no going on.
-            "hang@2": fails("write timeout"), "drop-ack@2": fails("write timeout")}, 20, pace=True, at_once=4),
+            "hang@2": fails("write timeout"), "drop-ack@2": fails("write timeout")}, 20, at_once=4),
         "avr109": Trial(kinds.MEGA32U4, lost, 20, remote=False),
         # Each is programmed twice, or compared with one that was: a flash that is right the second time does not pass.
         "p89lpc9xx": Trial(kinds.P89LPC, lost | refused | {"bad-cell": fails("write verify")}, 30,
