@@ -6,15 +6,9 @@
 #include <string.h>
 
 const struct protocol *const protocols[] = {
-    &protocol_avr109,
-    &protocol_esp_rom,
-    &protocol_lpc_uart,
-    &protocol_stk500v1,
-    &protocol_stk500v2,
-    &protocol_p89lpc9xx,
-    &protocol_rs485_isp,
-    &protocol_stm32_uart,
-    NULL,
+    &protocol_avr109,    &protocol_esp_rom,    &protocol_lpc_uart,
+    &protocol_stk500v1,  &protocol_stk500v2,   &protocol_p89lpc9xx,
+    &protocol_rs485_isp, &protocol_stm32_uart, NULL,
 };
 
 const struct protocol *protocol_find(const char *name)

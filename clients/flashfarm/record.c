@@ -75,7 +75,9 @@ static int fetch(struct server *server, const struct recording *recording, const
     if (file) {
         const char *text = value_text(body, "dialogue");
 
-        if ((fputs(text, file) < 0) | (fclose(file) != 0))
+        bool written = fputs(text, file) >= 0;
+
+        if (fclose(file) != 0 || !written)
             status = error_set_errno(error, errno, "%s", path);
     }
     if (status == 0)
