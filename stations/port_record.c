@@ -170,7 +170,10 @@ static int record_reopen(struct port *port, uint32_t touch_baud, int64_t deadlin
 
 static int record_take(struct port *port, int64_t deadline_us, struct error *error)
 {
-    return port_take(of(port)->inner, deadline_us, error);
+    int status = port_take(of(port)->inner, deadline_us, error);
+
+    port->line = of(port)->inner->line; /* which others may have set since */
+    return status;
 }
 
 static void record_give(struct port *port)

@@ -255,6 +255,13 @@ static int open_line(struct line *line, struct error *error)
 
 /* --- turns -------------------------------------------------------------------------------- */
 
+/* The others may have set the line meanwhile. */
+static void begin_turn(struct handle *handle)
+{
+    handle->line->holder = handle;
+    handle->port.line = handle->line->inner->line;
+}
+
 static int rs485_take(struct port *port, int64_t deadline_us, struct error *error)
 {
     struct handle *handle = of(port);
@@ -265,7 +272,7 @@ static int rs485_take(struct port *port, int64_t deadline_us, struct error *erro
         return say_gone(line, error);
     assert(line->holder != handle);
     if (!line->holder) {
-        line->holder = handle;
+        begin_turn(handle);
         return 0;
     }
     if (!fiber_current(line->fibers))
@@ -288,7 +295,7 @@ static void rs485_give(struct port *port)
         struct waiter *waiter = LIST_ENTRY(node, struct waiter, node);
 
         if (fiber_waiting(waiter->fiber)) {
-            line->holder = waiter->handle;
+            begin_turn(waiter->handle);
             break;
         }
     }

@@ -100,7 +100,8 @@ struct protocol {
     /* Gets into contact at the highest rate that proves itself. Ends a conversation that somebody left
      * half-way. FAILURE_NO_CONTACT when nothing answers. */
     int (*connect)(struct session *session, struct error *error);
-    /* Whether a board answers, in as little time as that takes and without changing it. Same errors. */
+    /* Whether a board answers, in as little time as that takes and without changing it. Same errors, and
+     * -EALREADY: it was not asked, for the sake of others at work on the same line, and nothing is known. */
     int (*probe)(struct session *session, struct error *error);
     /* Fills session->board and session->family. */
     int (*identify)(struct session *session, struct error *error);

@@ -11,8 +11,8 @@ cd "$(dirname "$0")/.."
 . tests/packages.sh
 cores=$(nproc)
 
-# What takes long or measures time says nothing more under a sanitizer.
-slow='lint|package|demo|slow|bench|tsan-only'
+# What takes long, measures time, or tests the simulator itself says nothing more under a sanitizer.
+slow='lint|package|demo|slow|long|boards|bench|tsan-only'
 
 build() {
     mkdir -p "build/$1"

@@ -226,8 +226,11 @@ static bool still_there(struct station *station, int *silent)
     struct error error = ERROR_NONE;
     struct session session;
     bool same = true;
+    int status = probe(station, &error);
 
-    if (probe(station, &error) < 0) {
+    if (status == -EALREADY) /* nobody has asked: a shared line was somebody else's */
+        return true;
+    if (status < 0) {
         (*silent)++;
         return *silent < REMOVED_AFTER;
     }

@@ -76,20 +76,32 @@ int avr_probe(struct session *session, const struct avr_contact *contact, struct
     return no_contact(status, error);
 }
 
-/* A byte of ours that the start of the loader cuts in two can spoil a try: the rate that should have worked
- * gets another. */
+/* From a reset on, at the rate that should work first: a byte of ours that the start of the loader cuts in
+ * two can spoil a try, and gets another. */
+static int start_afresh(struct session *session, const struct avr_contact *contact, uint32_t proven,
+                        struct error *error)
+{
+    int status = proven ? try_rate(session, contact, proven, error) : -EAGAIN;
+
+    if (status < 0 && avr_curable(session, status))
+        status = try_rates(session, contact, proven, error);
+    return status;
+}
+
+/* A loader that is in step and then is not, because of an answer that came late over a busy network, is asked
+ * once more from the start: nothing has been touched yet. */
 int avr_connect(struct session *session, const struct avr_contact *contact, struct error *error)
 {
     uint32_t proven = session->baud_proven;
     uint32_t *id = &session->board.chip_id;
     /* a board that has just been probed waits for a command still, if nobody took his time */
     int status = session->in_step ? contact->read_signature(session, id, error) : -EAGAIN;
+    bool met = true;
 
-    if (status < 0 && avr_curable(session, status)) {
-        status = proven ? try_rate(session, contact, proven, error) : -EAGAIN;
-        if (status < 0 && avr_curable(session, status))
-            status = try_rates(session, contact, proven, error);
-        if (status == 0)
+    for (int i = 0; i < 2 && met && status < 0 && avr_curable(session, status); i++) {
+        status = start_afresh(session, contact, proven, error);
+        met = status == 0;
+        if (met)
             status = contact->read_signature(session, id, error);
     }
     session->baud_proven = status == 0 ? session->port->line.baud : 0;

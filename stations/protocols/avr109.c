@@ -64,6 +64,7 @@ struct avr109 {
     uint32_t next_address; /* where the loader stands, in our addresses; NO_ADDRESS: unknown */
     bool goes_on;          /* it counts its address up */
     bool writing;          /* a block was sent and not answered */
+    bool takes_eeprom;     /* it has taken a block of it */
 };
 
 /* From the top, as through USB the first one is right. What a UART makes of our letters at a wrong rate has
@@ -255,6 +256,10 @@ static int avr109_identify(struct session *session, struct error *error)
     state_of(session)->next_address = NO_ADDRESS;
     if (status < 0)
         return status;
+    if (!state_of(session)->name[0]) /* a probe has met it, and told nobody */
+        status = ask_name(session, error);
+    if (status < 0)
+        return status;
     session->board.bootloader = (uint8_t)((version[0] & 0x0F) << 4 | (version[1] & 0x0F));
     session->family = avr_family(session->board.chip_id);
     if (!session->family)
@@ -368,24 +373,49 @@ static int avr109_read(struct session *session, uint32_t address, uint8_t *bytes
     return status < 0 ? error_prefix(error, "read at 0x%06x", address) : 0;
 }
 
+/* A loader that was built without EEPROM refuses a block of it before its bytes, which it would then take for
+ * commands, to erase the chip or to lock it: the first time, it is heard before they are sent. */
+static int offer_eeprom(struct session *session, const uint8_t head[BLOCK_HEAD], struct error *error)
+{
+    int64_t deadline_us = session_deadline(session, POLL_US + avr_wire_us(session, BLOCK_HEAD));
+    int status = port_write(session->port, head, BLOCK_HEAD, deadline_us, error);
+    uint8_t answer;
+
+    if (status == 0)
+        status = port_read(session->port, &answer, 1, deadline_us, error);
+    if (status == 0)
+        return error_set(error, -ENOTSUP, "the loader \"%s\" takes no EEPROM", state_of(session)->name);
+    return avr_timed_out(session, status) ? 0 : status;
+}
+
 static int write_block(struct session *session, enum avr_memory memory, uint32_t address,
                        const uint8_t *bytes, uint32_t size, struct error *error)
 {
     uint8_t frame[BLOCK_HEAD + TRANSFER_MAX];
     int64_t wait_us = ANSWER_US + avr_write_max_us(session->family, memory, size);
+    struct avr109 *state = state_of(session);
     int status = go_to(session, memory, address, error);
+    size_t offered = 0;
 
     if (status < 0)
         return status;
     put_block_head(frame, START_BLOCK_LOAD, memory, size);
     memcpy(frame + BLOCK_HEAD, bytes, size);
-    state_of(session)->next_address = NO_ADDRESS;
-    state_of(session)->writing = true;
-    status = tell(session, frame, BLOCK_HEAD + size, wait_us, "a block to write", error);
-    state_of(session)->writing = status < 0;
+    state->next_address = NO_ADDRESS;
+    state->writing = true;
+    if (memory == AVR_EEPROM && !state->takes_eeprom) {
+        status = offer_eeprom(session, frame, error);
+        offered = BLOCK_HEAD;
+    }
     if (status == 0)
-        note_position(session, address + size);
-    return status;
+        status = tell(session, frame + offered, BLOCK_HEAD + size - offered, wait_us, "a block to write",
+                      error);
+    state->writing = status < 0;
+    if (status < 0)
+        return status;
+    state->takes_eeprom |= memory == AVR_EEPROM;
+    note_position(session, address + size);
+    return 0;
 }
 
 static int avr109_write(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,

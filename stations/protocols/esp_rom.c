@@ -75,6 +75,7 @@ enum {
 #define HEADER         8u
 #define CHECKSUM_SEED  0xEFu
 #define REPLY_MAX      128u
+#define SECTOR_MAX     4096u
 #define SLICE_BYTES    16384u /* compressed in one go: a millisecond or two of the loop's time */
 
 #define PROOF_READS 4
@@ -84,6 +85,7 @@ enum {
 #define MAGIC_ESP32     0x00F01D83u
 #define MAGIC_ESP32S2   0x000007C6u
 #define SECURITY_BYTES  20u
+#define SECURITY_LEAST  12u /* of ESP32-S2, without chip and version */
 #define SECURE_DOWNLOAD 0x4u
 
 #define IMAGE_MAGIC   0xE9
@@ -96,6 +98,8 @@ struct esp {
     size_t at, count;
     struct slip_decoder decoder;
     uint8_t frame[REPLY_MAX];
+    uint8_t head[SECTOR_MAX]; /* what stands before a range in its first sector, as it was read last */
+    uint32_t head_at, head_size;
 };
 
 struct reply {
@@ -173,6 +177,15 @@ static int receive(struct session *session, size_t least, int64_t deadline_us, s
     return 0;
 }
 
+/* The deadline has passed, and what had come by then was in vain: a board that talks without end would keep
+ * us for ever. */
+static bool in_vain(const struct session *session, int64_t deadline_us)
+{
+    const struct esp *state = session->state;
+
+    return state->at == state->count && port_now_us(session->port) >= deadline_us;
+}
+
 /* The next frame, whatever it is. */
 static int read_frame(struct session *session, int64_t deadline_us, struct error *error)
 {
@@ -185,6 +198,8 @@ static int read_frame(struct session *session, int64_t deadline_us, struct error
         while (state->at < state->count)
             if (slip_take(&state->decoder, state->waiting[state->at++]))
                 return 0;
+        if (least == 0 && in_vain(session, deadline_us))
+            return error_set(error, -ETIMEDOUT, "a frame without end");
         status = receive(session, least, deadline_us, error);
         if (status < 0)
             return status;
@@ -259,8 +274,10 @@ static int read_reply(struct session *session, enum opcode opcode, size_t wanted
 {
     const struct slip_decoder *decoder = &state_of(session)->decoder;
 
-    for (;;) {
-        int status = read_frame(session, deadline_us, error);
+    for (bool first = true;; first = false) {
+        int status = !first && in_vain(session, deadline_us)
+                         ? error_set(error, -ETIMEDOUT, "only other responses come")
+                         : read_frame(session, deadline_us, error);
         const uint8_t *payload = decoder->bytes + HEADER;
         size_t size;
 
@@ -268,12 +285,12 @@ static int read_reply(struct session *session, enum opcode opcode, size_t wanted
             return error_prefix(error, "%s", what);
         if (decoder->size < HEADER + 2 || decoder->bytes[0] != 1)
             continue;
-        size = decoder->size - HEADER;
         if (decoder->bytes[1] != (uint8_t)opcode) {
             if (payload[0] != 0 && payload[1] == INVALID_MESSAGE)
                 return refused(what, INVALID_MESSAGE, error);
             continue;
         }
+        size = decoder->size - HEADER;
         *reply = (struct reply){.value = get_le32(decoder->bytes + 4), .data = payload, .size = wanted};
         return judge(payload, size, wanted, what, error);
     }
@@ -381,16 +398,19 @@ static const struct chip_family *family_of(uint32_t id)
     return NULL;
 }
 
-/* GET_SECURITY_INFO: flags (4), flash encryption count, key purposes (7), chip id (4), version (4). */
+/* GET_SECURITY_INFO: flags (4), flash encryption count, key purposes (7), chip id (4), version (4); the
+ * ESP32-S2 leaves the last two out. */
 static int read_security(struct session *session, uint32_t *chip_id, struct error *error)
 {
+    bool s2 = *chip_id == MAGIC_ESP32S2;
     struct reply reply;
-    int status = command(session, GET_SECURITY_INFO, NULL, 0, SECURITY_BYTES, ANSWER_US, "GET_SECURITY_INFO",
-                         &reply, error);
+    int status = command(session, GET_SECURITY_INFO, NULL, 0, s2 ? SECURITY_LEAST : SECURITY_BYTES, ANSWER_US,
+                         "GET_SECURITY_INFO", &reply, error);
 
     if (status < 0)
         return status;
-    *chip_id = get_le32(reply.data + 12);
+    if (!s2)
+        *chip_id = get_le32(reply.data + 12);
     if (get_le32(reply.data) & SECURE_DOWNLOAD)
         return error_set(error, FAILURE_CODE(FAILURE_PROTECTED),
                          "the chip is in secure download mode: its flash can be written but not verified");
@@ -400,14 +420,14 @@ static int read_security(struct session *session, uint32_t *chip_id, struct erro
     return 0;
 }
 
-/* The oldest three are told by a word of their ROM; all later ones have a number. */
+/* The oldest three are told by a word of their ROM; all later ones have a number. The oldest two have nothing
+ * to say of their security. */
 static int detect_chip(struct session *session, struct error *error)
 {
-    uint32_t id;
+    uint32_t id = 0;
     int status = read_register(session, MAGIC_REGISTER, &id, error);
 
-    if (status == -EBADMSG ||
-        (status == 0 && id != MAGIC_ESP8266 && id != MAGIC_ESP32 && id != MAGIC_ESP32S2)) {
+    if (status == -EBADMSG || (status == 0 && id != MAGIC_ESP8266 && id != MAGIC_ESP32)) {
         status = status == -EBADMSG ? settle(session, error) : 0;
         if (status == 0)
             status = read_security(session, &id, error);
@@ -707,11 +727,26 @@ static int esp_identify(struct session *session, struct error *error)
     return status < 0 ? status : set_flash_size(session, error);
 }
 
-/* After a refusal or a time-out: SYNC, at worst after another entry; and see that it is still the same chip.
+/* A board may have been changed for another one of its kind while it was silent. */
+static int still_the_same(struct session *session, const struct board *before, struct error *error)
+{
+    struct board *board = &session->board;
+    int status = 0;
+
+    if (board->chip_id == before->chip_id)
+        status = read_mac(session, error);
+    if (status == 0 &&
+        (board->chip_id != before->chip_id || memcmp(board->uid, before->uid, sizeof before->uid) != 0))
+        status = error_set(error, FAILURE_CODE(FAILURE_WRONG_BOARD), "it is another board than before");
+    *board = *before;
+    return status;
+}
+
+/* After a refusal or a time-out: SYNC, at worst after another entry; and see that it is still the same board.
  */
 static int esp_resync(struct session *session, struct error *error)
 {
-    uint32_t chip_id = session->board.chip_id;
+    const struct board before = session->board;
     int status = settle(session, error);
 
     if (status == 0)
@@ -722,10 +757,8 @@ static int esp_resync(struct session *session, struct error *error)
         return error_set(error, -ETIMEDOUT, "the board has stopped answering");
     if (status == 0)
         status = meet(session, error);
-    if (status == 0 && session->board.chip_id != chip_id) {
-        session->board.chip_id = chip_id;
-        return error_set(error, -EPROTO, "it is another chip than before");
-    }
+    if (status == 0)
+        status = still_the_same(session, &before, error);
     if (status == 0)
         status = attach_flash(session, error);
     return status < 0 ? status : set_flash_size(session, error);
@@ -806,6 +839,26 @@ static uint32_t sector_size(const struct session *session)
     return session->family->sectors[0].size;
 }
 
+/* What stands before a range in its first sector. It is read once: when the range is sent again, its first
+ * BEGIN may have erased it. */
+static int read_head(struct session *session, uint32_t offset, uint8_t *bytes, uint32_t size,
+                     struct error *error)
+{
+    struct esp *state = state_of(session);
+    int status = 0;
+
+    if (state->head_at != offset || state->head_size != size) {
+        state->head_size = 0;
+        status = esp_read(session, offset, state->head, size, error);
+    }
+    if (status < 0)
+        return status;
+    state->head_at = offset;
+    state->head_size = size;
+    memcpy(bytes, state->head, size);
+    return 0;
+}
+
 /* The range with what stands before it in its first sector, which BEGIN will erase; ranges come in ascending
  * order, so an earlier one that ends in that sector is kept. Filled up to whole words. */
 static int gather(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
@@ -818,7 +871,7 @@ static int gather(struct session *session, uint32_t address, const uint8_t *byte
     stream->size = (head + size + 3) / 4 * 4;
     stream->length = (stream->size + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
     stream->bytes = allocate(stream->length, 1);
-    status = head ? esp_read(session, stream->offset, stream->bytes, head, error) : 0;
+    status = head ? read_head(session, stream->offset, stream->bytes, head, error) : 0;
     memcpy(stream->bytes + head, bytes, size);
     memset(stream->bytes + head + size, 0xFF, stream->length - head - size);
     return status;

@@ -69,7 +69,10 @@ enum {
 #define SYNC_ROUNDS    2 /* whoever waits for something else is through with it after the first */
 #define TRANSFER_MAX   4096u
 
-#define CRP_ADDRESS   0x2FCu
+#define CRP_AT        0x2FCu
+#define CRP_AT_ARM7   0x1FCu
+#define CRP1          0x12345678u
+#define CRP2          0x87654321u
 #define VECTOR_BYTES  32u
 #define HIDDEN_SAMPLE 64u /* the loader's vectors cover at least so much */
 #define HIDDEN_MOST   512u
@@ -167,6 +170,15 @@ static void expect_bytes(struct session *session, size_t size)
     state->due = size > here ? size - here : 0;
 }
 
+/* The deadline has passed, and what had come by then was in vain: a board that talks without end would keep
+ * us for ever. */
+static bool in_vain(const struct session *session, int64_t deadline_us)
+{
+    const struct lpc *state = session->state;
+
+    return state->at == state->count && port_now_us(session->port) >= deadline_us;
+}
+
 /* What came after a line's CR: its LF, or, from loaders that echo only the CR, the next line's first byte. */
 static int finish_line(struct session *session, struct error *error)
 {
@@ -199,6 +211,8 @@ static int read_line(struct session *session, char *line, size_t size, int64_t w
             line[length] = '\0';
             return byte == '\r' ? finish_line(session, error) : 0;
         }
+        if (in_vain(session, deadline_us))
+            return error_set(error, -ETIMEDOUT, "a line without end");
     }
 }
 
@@ -514,11 +528,47 @@ static int lpc_probe(struct session *session, struct error *error)
     return status == -EAGAIN ? error_reclass(error, FAILURE_CODE(FAILURE_NO_CONTACT)) : status;
 }
 
-/* After a refusal, a time-out or nonsense: end whatever is going on, and see that it is still the same chip.
+/* N: four words, the one at the lowest address first. ARM7 parts have no such command. */
+static int read_uid(struct session *session, struct error *error)
+{
+    struct board *board = &session->board;
+    int status = command(session, ANSWER_US, error, "N");
+
+    board->uid_size = 0;
+    if (status == -EBADMSG && state_of(session)->last_code == INVALID_COMMAND)
+        return 0;
+    for (int i = 0; status == 0 && i < 4; i++) {
+        uint32_t word;
+
+        status = read_number(session, &word, "N", error);
+        if (status == 0)
+            put_be32(board->uid + (size_t)4 * (size_t)i, word);
+    }
+    if (status == 0)
+        board->uid_size = 16;
+    return status;
+}
+
+/* A board may have been changed for another one of its kind while it was silent. */
+static int still_the_same(struct session *session, const struct board *before, struct error *error)
+{
+    struct board *board = &session->board;
+    int status = 0;
+
+    if (board->chip_id == before->chip_id && before->uid_size)
+        status = read_uid(session, error);
+    if (status == 0 &&
+        (board->chip_id != before->chip_id || memcmp(board->uid, before->uid, sizeof before->uid) != 0))
+        status = error_set(error, FAILURE_CODE(FAILURE_WRONG_BOARD), "it is another board than before");
+    *board = *before;
+    return status;
+}
+
+/* After a refusal, a time-out or nonsense: end whatever is going on, and see that it is still the same board.
  */
 static int lpc_resync(struct session *session, struct error *error)
 {
-    uint32_t chip_id = session->board.chip_id;
+    const struct board before = session->board;
     int status = settle(session, error);
 
     if (status == 0)
@@ -529,14 +579,7 @@ static int lpc_resync(struct session *session, struct error *error)
         return error_set(error, -ETIMEDOUT, "the board has stopped answering");
     if (status == 0)
         status = meet(session, error);
-    if (status == 0 && session->board.chip_id != chip_id) {
-        uint32_t other = session->board.chip_id;
-
-        session->board.chip_id = chip_id;
-        return error_set(error, -EPROTO, "part id 0x%08" PRIx32 " was 0x%08" PRIx32 " before", other,
-                         chip_id);
-    }
-    return status;
+    return status < 0 ? status : still_the_same(session, &before, error);
 }
 
 /* --- memory ------------------------------------------------------------------------------- */
@@ -574,6 +617,8 @@ static int heed_flow_control(struct session *session, struct error *error)
             state->at--; /* it is an answer's, or an echo's: the reader's to take */
             return 0;
         }
+        if (state->stopped && in_vain(session, deadline_us))
+            return error_set(error, -ETIMEDOUT, "the loader stopped us (XOFF) and talks on");
     }
 }
 
@@ -869,27 +914,6 @@ static const struct chip_family *family_of(uint32_t id)
     return NULL;
 }
 
-/* N: four words, the one at the lowest address first. ARM7 parts have no such command. */
-static int read_uid(struct session *session, struct error *error)
-{
-    struct board *board = &session->board;
-    int status = command(session, ANSWER_US, error, "N");
-
-    board->uid_size = 0;
-    if (status == -EBADMSG && state_of(session)->last_code == INVALID_COMMAND)
-        return 0;
-    for (int i = 0; status == 0 && i < 4; i++) {
-        uint32_t word;
-
-        status = read_number(session, &word, "N", error);
-        if (status == 0)
-            put_be32(board->uid + (size_t)4 * (size_t)i, word);
-    }
-    if (status == 0)
-        board->uid_size = 16;
-    return status;
-}
-
 /* K: two numbers, the minor one first. */
 static int read_version(struct session *session, struct error *error)
 {
@@ -1122,9 +1146,9 @@ static int lpc_compare(struct session *session, uint32_t address, const uint8_t 
 static const char *protection_of(uint32_t word)
 {
     switch (word) {
-    case 0x12345678:
+    case CRP1:
         return "CRP1";
-    case 0x87654321:
+    case CRP2:
         return "CRP2";
     case 0x43218765:
         return "CRP3";
@@ -1134,25 +1158,43 @@ static const char *protection_of(uint32_t word)
     return NULL;
 }
 
+static bool is_arm7(const struct chip_family *family)
+{
+    return family->lpc->checksum_vector == 5;
+}
+
+static uint32_t crp_address(const struct chip_family *family)
+{
+    return family->flash_base + (is_arm7(family) ? CRP_AT_ARM7 : CRP_AT);
+}
+
+/* Whether the chip cannot be read with this word in its place. The older ARM7 parts know no other than the
+ * one that was called CRP2 later. */
+static bool protects(const struct chip_family *family, uint32_t word)
+{
+    return is_arm7(family) ? word == CRP2 : protection_of(word) != NULL;
+}
+
 static int check_protection(const struct order *order, struct error *error)
 {
-    uint32_t address = order->chip->family->flash_base + CRP_ADDRESS;
+    const struct chip_family *family = order->chip->family;
+    uint32_t address = crp_address(family);
     uint8_t bytes[4];
     const char *name;
 
-    (void)image_read(order->image, address, bytes, sizeof bytes, order->chip->family->erased_value);
+    (void)image_read(order->image, address, bytes, sizeof bytes, family->erased_value);
     name = protection_of(get_le32(bytes));
     if (name && order->protect != PROTECTION_READ)
         return error_set(error, FAILURE_CODE(FAILURE_DATA),
                          "the image sets %s (0x%08" PRIx32 " at 0x%08" PRIx32
                          "), which locks the chip: order with read protection, or build it without",
                          name, get_le32(bytes), address);
-    if (!name && order->protect == PROTECTION_READ)
+    if (order->protect == PROTECTION_READ && !protects(family, get_le32(bytes)))
         return error_set(
             error, FAILURE_CODE(FAILURE_DATA),
             "an LPC is read-protected by a word of its image, and this image has none at 0x%08" PRIx32
-            ": put 0x12345678 (CRP1) there, or order without read protection",
-            address);
+            ": put 0x%08" PRIx32 " (%s) there, or order without read protection",
+            address, is_arm7(family) ? CRP2 : CRP1, is_arm7(family) ? "CRP2" : "CRP1");
     return 0;
 }
 
@@ -1191,11 +1233,11 @@ static int lpc_check(const struct order *order, struct error *error)
  * that it is there. */
 static int lpc_protect(struct session *session, struct error *error)
 {
-    uint32_t address = session->family->flash_base + CRP_ADDRESS;
+    uint32_t address = crp_address(session->family);
     uint8_t bytes[4];
     int status = lpc_read(session, address, bytes, sizeof bytes, error);
 
-    if (status == 0 && !protection_of(get_le32(bytes)))
+    if (status == 0 && !protects(session->family, get_le32(bytes)))
         return error_set(error, -EPROTO, "0x%08" PRIx32 " at 0x%08" PRIx32 " protects nothing",
                          get_le32(bytes), address);
     return status;
@@ -1205,7 +1247,7 @@ static int lpc_protect(struct session *session, struct error *error)
  * answer comes before the application starts, which may cut it short. */
 static int lpc_run(struct session *session, uint32_t address, struct error *error)
 {
-    bool arm7 = session->family->lpc->checksum_vector == 5;
+    bool arm7 = is_arm7(session->family);
     int status;
 
     if (entry_resets(session->entry))

@@ -17,10 +17,13 @@
 #define BLOCKS_LEAST 4u /* a pass of fewer costs more than it saves */
 #define BLOCKS_MOST  128u
 #define STATUS_LEAST 6u
+#define LOT          8u /* blocks between looks whether they arrive */
 
 enum {
     GATHER_US = 3000 * MS, /* how long the first one waits for the others */
     LOOK_US = 500 * MS,
+    SLACK_STEP_US = 5 * MS,
+    SLACK_MOST_US = 30 * MS,
 };
 
 enum gather_state {
@@ -208,7 +211,7 @@ static int send_block(const struct gather *leader, uint8_t group, uint32_t numbe
         return status;
     put_be16(data + 1, (uint16_t)at);
     memcpy(data + 3, leader->bytes + (size_t)number * leader->block, size);
-    if (isp_of(session)->line->ears != EARS_ALL)
+    if (!isp_awake(session) || isp_of(session)->line->ears != EARS_ALL)
         status = isp_open_all(session, error);
     if (status == 0)
         status = isp_tell_all(session, &request, error);
@@ -259,15 +262,99 @@ static int open_group(struct session *session, struct error *error)
     return status < 0 ? status : open_all(session, error);
 }
 
+/* The bitmap of what has arrived; false when the answer is none to this pass. */
+static bool take_bitmap(const struct gather *gather, const struct answer *answer, uint8_t *bitmap)
+{
+    size_t size = (block_count(gather) + 7) / 8;
+
+    if (answer->packet[3] != ISP_DONE || answer->size != STATUS_LEAST + size)
+        return false;
+    memcpy(bitmap, answer->data + STATUS_LEAST, size);
+    return true;
+}
+
+/* What was sent to all since somebody was asked whether it arrives. */
+struct lot {
+    uint8_t group;
+    unsigned looks;
+    size_t count;
+    uint32_t numbers[LOT];
+};
+
+/* Who is asked: another one each time, and none that has been mute. 0: there is nobody. */
+static uint8_t witness(const struct gather *leader, unsigned looks)
+{
+    const struct isp_line *line = isp_of(leader->session)->line;
+    uint8_t addresses[ADDRESSES];
+    unsigned count = 0;
+
+    LIST_EACH (node, &line->gathering) {
+        uint8_t address = isp_of(gather_of(node)->session)->address;
+
+        if (in_pass_of(gather_of(node), leader) && line->units[address].mute == 0)
+            addresses[count++] = address;
+    }
+    return count ? addresses[looks % count] : 0;
+}
+
+/* What arrived at one of them; nothing when two of them keep silent. -EAGAIN: there is nobody to ask. */
+static int ask_witness(const struct gather *leader, struct lot *lot, uint8_t *bitmap, struct error *error)
+{
+    struct session *session = leader->session;
+    struct request request = {.command = ISP_GROUP_STATUS, .what = "GROUP STATUS"};
+    struct answer answer;
+    int status = -ETIMEDOUT;
+
+    for (int i = 0; i < 2 && (isp_silent(status) || status == -ETIMEDOUT); i++) {
+        request.address = witness(leader, lot->looks++);
+        if (!request.address)
+            return -EAGAIN;
+        status = isp_ask_once(session, &request, &answer, error);
+        if (status < 0)
+            log_info(&session->log, "unit %u: %s", request.address, error->text);
+    }
+    if (status == 0) /* one in another group by now is its own session's business */
+        return take_bitmap(leader, &answer, bitmap) ? 0 : -EAGAIN;
+    return isp_silent(status) || status == -ETIMEDOUT ? 0 : status;
+}
+
+/* Who lost a byte of a packet to all takes what follows for the rest of it, and misses all until the next
+ * address frame. So one of them is asked now and then, and what it missed is sent to all once more. When much
+ * was lost, the wire was not as empty as we thought, and packets came while the units were busy. */
+static int look_at_lot(const struct gather *leader, struct lot *lot, struct error *error)
+{
+    struct isp_line *line = isp_of(leader->session)->line;
+    uint8_t bitmap[(BLOCKS_MOST + 7) / 8] = {0};
+    int status = ask_witness(leader, lot, bitmap, error);
+    unsigned again = 0;
+
+    for (size_t i = 0; i < lot->count && status == 0; i++)
+        if (!(bitmap[lot->numbers[i] / 8] >> lot->numbers[i] % 8 & 1)) {
+            if (++again == 2 && line->slack_us < SLACK_MOST_US)
+                line->slack_us += SLACK_STEP_US;
+            status = send_block(leader, lot->group, lot->numbers[i], error);
+        }
+    lot->count = 0;
+    if (again)
+        log_info(&leader->session->log, "%u blocks were sent to all again", again);
+    return status == -EAGAIN && !again ? 0 : status;
+}
+
 /* Every block once; the first one, with the reset vector, last. */
 static int pass(const struct gather *leader, uint8_t group, struct error *error)
 {
+    struct lot lot = {.group = group};
     uint32_t count = block_count(leader);
     int status = open_group(leader->session, error);
 
+    isp_of(leader->session)->line->slack_us /= 2; /* it may have been a bad hour */
     for (uint32_t i = 1; i <= count && status == 0; i++) {
-        if (!is_blank(leader, i % count))
+        if (!is_blank(leader, i % count)) {
             status = send_block(leader, group, i % count, error);
+            lot.numbers[lot.count++] = i % count;
+        }
+        if (status == 0 && lot.count > 0 && (lot.count == LOT || i == count))
+            status = look_at_lot(leader, &lot, error);
         tell_progress(leader, i * leader->block < leader->size ? i * leader->block : leader->size);
     }
     return status;
@@ -343,34 +430,29 @@ static int lead(struct gather *leader, struct error *error)
 
 /* --- each unit ---------------------------------------------------------------------------- */
 
-/* The bitmap of what has arrived; all missing when the unit does not know of the group any more. */
+/* What has arrived; nothing when the unit does not know of the group any more. */
 static int ask_missing(struct session *session, const struct gather *gather, uint8_t *bitmap,
                        struct error *error)
 {
     const struct request request = {
         .address = isp_of(session)->address, .command = ISP_GROUP_STATUS, .what = "GROUP STATUS"};
-    size_t size = (block_count(gather) + 7) / 8;
     struct answer answer;
     int status = isp_ask(session, &request, &answer, error);
 
-    memset(bitmap, 0, size);
-    if (status == -EBADMSG)
-        return 0;
-    if (status < 0)
-        return status;
-    if (answer.size != STATUS_LEAST + size)
-        return error_set(error, -EPROTO, "GROUP STATUS: %zu bytes instead of %zu", answer.size,
-                         STATUS_LEAST + size);
-    memcpy(bitmap, answer.data + STATUS_LEAST, size);
-    return 0;
+    memset(bitmap, 0, (block_count(gather) + 7) / 8);
+    if (status == 0)
+        (void)take_bitmap(gather, &answer, bitmap);
+    return status == -EBADMSG ? 0 : status;
 }
 
 static int write_missing(struct session *session, const struct gather *gather, struct error *error)
 {
     uint8_t bitmap[(BLOCKS_MOST + 7) / 8];
     uint32_t again = 0, count = block_count(gather);
-    int status = ask_missing(session, gather, bitmap, error);
+    int status = isp_same_unit(session, error); /* a pass takes long enough to replace it */
 
+    if (status == 0)
+        status = ask_missing(session, gather, bitmap, error);
     for (uint32_t i = 0; i < count && status == 0; i++) {
         uint32_t at = i * gather->block;
 

@@ -17,9 +17,11 @@
 #include <string.h>
 #include <zlib.h>
 
-#define PROBE_PAUSE_US 1000000 /* between probes that disturb others */
-#define COMPARE_100US  500u    /* at most for one CHECKSUM: the others wait meanwhile */
-#define SHARED_BYTES   16u     /* section 6, below the loader's sector */
+/* Between probes that disturb others; no multiple of the stations' own pause, or it would always be the same
+ * one's. */
+#define PROBE_PAUSE_US 870000
+#define COMPARE_100US  500u /* at most for one CHECKSUM: the others wait meanwhile */
+#define SHARED_BYTES   16u  /* section 6, below the loader's sector */
 #define SECTOR_SIZE    1024u
 
 enum { PROTECT_READ = 0x01, PROTECT_WRITE = 0x02 }; /* section 4.5 */
@@ -52,12 +54,12 @@ static int isp_probe(struct session *session, struct error *error)
     line = isp_of(session)->line;
     if (isp_working(session, true) > 0 && line->probed_us &&
         port_now_us(session->port) - line->probed_us < PROBE_PAUSE_US)
-        return error_set(error, FAILURE_CODE(FAILURE_NO_CONTACT),
-                         "not asked: others are at work on the line");
+        return error_set(error, -EALREADY, "not asked: others are at work on the line");
+    line->probed_us =
+        port_now_us(session->port); /* before the wait, in which others would come to ask, too */
     status = port_take(session->port, session->deadline_us, error);
     if (status < 0)
         return status;
-    line->probed_us = port_now_us(session->port);
     status = isp_call_me(session, error);
     port_give(session->port);
     return isp_silent(status) ? error_reclass(error, FAILURE_CODE(FAILURE_NO_CONTACT)) : status;
@@ -145,11 +147,25 @@ static int isp_identify(struct session *session, struct error *error)
     return status < 0 ? status : take_description(session, &answer, error);
 }
 
-/* In step again, and is it still the same unit? */
-static int isp_resync(struct session *session, struct error *error)
+/* Units may be replaced while nobody asks them anything. */
+int isp_same_unit(struct session *session, struct error *error)
 {
     struct board before = session->board;
     struct answer answer;
+    int status = describe(session, &answer, error);
+
+    if (status == 0)
+        status = take_description(session, &answer, error);
+    if (status == 0 &&
+        (before.chip_id != session->board.chip_id || before.uid_size != session->board.uid_size ||
+         memcmp(before.uid, session->board.uid, before.uid_size) != 0))
+        return error_set(error, -EPROTO, "another unit answers at address %u", isp_of(session)->address);
+    return status;
+}
+
+/* In step again, and is it still the same unit? */
+static int isp_resync(struct session *session, struct error *error)
+{
     int status = port_take(session->port, session->deadline_us, error);
 
     if (status < 0)
@@ -159,13 +175,7 @@ static int isp_resync(struct session *session, struct error *error)
     if (isp_silent(status))
         return error_set(error, -ETIMEDOUT, "unit %u has stopped answering", isp_of(session)->address);
     if (status == 0)
-        status = describe(session, &answer, error);
-    if (status == 0)
-        status = take_description(session, &answer, error);
-    if (status == 0 &&
-        (before.chip_id != session->board.chip_id || before.uid_size != session->board.uid_size ||
-         memcmp(before.uid, session->board.uid, before.uid_size) != 0))
-        return error_set(error, -EPROTO, "another unit answers at address %u", isp_of(session)->address);
+        status = isp_same_unit(session, error);
     if (status == 0 && isp_of(session)->shared &&
         unit_of(session, isp_of(session)->address)->phase > UNIT_MET)
         status = become_member(session, error); /* it may have been reset */

@@ -25,6 +25,7 @@ struct unit {
     int64_t seen_us;  /* its session's last turn */
     bool joined;      /* a member: roll-call 0 opens its ear without an answer */
     bool asked;       /* to join without a session, so that roll-call 0 stays silent */
+    bool waiting;     /* its session waits for its turn */
     bool completed;   /* was sent to its application: only a break brings it back */
     unsigned mute;    /* requests in a row without an answer */
     uint8_t data_max; /* what DESCRIBE told: M, … */
@@ -40,6 +41,7 @@ enum ears { EARS_UNKNOWN, EARS_ONE, EARS_ALL };
 struct isp_line {
     uint32_t baud;           /* what the units are synchronised at; 0: none is */
     int64_t spoken_us;       /* our last byte: for 2 s after it no unit leaves the ISP */
+    int64_t heard_us;        /* the last byte of a unit, which may drive the line for two frames more */
     int64_t broken_us;       /* the last break; 0: none while the line was kept awake */
     int64_t probed_us;       /* the last probe beside others' work */
     int64_t single_until_us; /* no opening of all ears before: something was lost just now */
@@ -48,6 +50,7 @@ struct isp_line {
     uint8_t ear;           /* EARS_ONE: whose */
     bool strangers;        /* roll-call 0 was answered: somebody is here who has not joined */
     uint8_t group;         /* the last pass's number */
+    int64_t slack_us;      /* what passes leave between packets beyond section 3, after some were lost */
     unsigned connecting;   /* sessions on their way to contact, which can still succeed */
     struct list gathering; /* struct gather of rs485_group.c */
     struct unit units[ADDRESSES];
@@ -113,6 +116,8 @@ int isp_open_all(struct session *session, struct error *error);
 /* In one's turn. Sends a request that nobody answers, and waits until it has been executed. */
 int isp_tell_all(struct session *session, const struct request *request, struct error *error);
 
+/* Whether the unit that was identified still answers: -EPROTO when it is another one. */
+int isp_same_unit(struct session *session, struct error *error);
 /* WRITE to one unit; at most its data max. */
 int isp_write_piece(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
                     struct error *error);

@@ -36,10 +36,11 @@ enum {
     LOOK_AGAIN_US = 1000 * MS,
 };
 
-#define ATTEMPTS      3
-#define MUTE_PATIENCE 2u
-#define AUTOBAUDS     4u
-#define DEFAULT_BAUD  115200u
+#define ATTEMPTS       3
+#define MUTE_PATIENCE  2u
+#define AUTOBAUDS      4u
+#define RELEASE_FRAMES 2u
+#define DEFAULT_BAUD   115200u
 
 /* --- the line ----------------------------------------------------------------------------- */
 
@@ -95,8 +96,10 @@ static bool at_work(const struct session *session, unsigned address)
     const struct isp_line *line = isp_of(session)->line;
     const struct unit *unit = &line->units[address];
 
-    return unit->phase >= UNIT_ERASING && (port_now_us(session->port) - unit->seen_us < FORGOTTEN_US ||
-                                           isp_gathered(line, (uint8_t)address));
+    /* On a slow line with many units a turn is long in coming. */
+    return unit->phase >= UNIT_ERASING &&
+           (unit->waiting || port_now_us(session->port) - unit->seen_us < FORGOTTEN_US ||
+            isp_gathered(line, (uint8_t)address));
 }
 
 unsigned isp_working(const struct session *session, bool without_me)
@@ -182,12 +185,23 @@ static int take_echo(struct session *session, const uint8_t *bytes, size_t size,
     return status;
 }
 
+/* Section 1: a unit releases the line within two frames after its answer. */
+static int let_release(struct session *session, struct error *error)
+{
+    int64_t free_us = isp_of(session)->line->heard_us + wire_us(session, RELEASE_FRAMES);
+    int64_t now_us = port_now_us(session->port);
+
+    return free_us > now_us ? pause_us(session, free_us - now_us, error) : 0;
+}
+
 static int send_raw(struct session *session, const uint8_t *bytes, size_t size, struct error *error)
 {
     struct isp_line *line = isp_of(session)->line;
-    int status = port_write(session->port, bytes, size,
-                            session_deadline(session, WRITE_US + wire_us(session, size)), error);
+    int status = let_release(session, error);
 
+    if (status == 0)
+        status = port_write(session->port, bytes, size,
+                            session_deadline(session, WRITE_US + wire_us(session, size)), error);
     line->spoken_us = port_now_us(session->port);
     return status == 0 && line->echo == ECHO_HEARD ? take_echo(session, bytes, size, error) : status;
 }
@@ -235,6 +249,7 @@ static int receive(struct session *session, uint8_t *bytes, size_t size, int64_t
         if (count < 0)
             return count;
         had += (size_t)count;
+        isp_of(session)->line->heard_us = port_now_us(session->port);
     }
     return 0;
 }
@@ -344,8 +359,11 @@ int isp_open_all(struct session *session, struct error *error)
 {
     struct isp_line *line = isp_of(session)->line;
     uint8_t name;
-    int status = roll_call(session, 0, &name, error);
+    int status;
 
+    if (!isp_awake(session))
+        return error_set(error, -EAGAIN, "the line has been silent for too long");
+    status = roll_call(session, 0, &name, error);
     if (status == 0) {
         line->strangers = true;
         (void)error_set(error, -EAGAIN, "a unit that has not joined answers the roll-call of all");
@@ -424,15 +442,15 @@ static int send_break(struct session *session, struct error *error)
 static int reset_line(struct session *session, struct error *error)
 {
     struct isp_line *line = isp_of(session)->line;
-    int status = send_break(session, error);
+    int status;
 
+    line->baud = 0;
+    (void)isp_awake(session); /* forgets what was true before the break, also before one that is cut short */
+    status = send_break(session, error);
     if (status < 0)
         return status;
-    line->baud = 0;
     line->echo = ECHO_UNKNOWN;
-    line->spoken_us = port_now_us(session->port);
-    (void)isp_awake(session); /* forgets what was true before the break */
-    line->broken_us = line->spoken_us;
+    line->spoken_us = line->broken_us = port_now_us(session->port);
     port_discard(session->port);
     return synchronise(session, wanted_rate(session), error);
 }
@@ -643,15 +661,19 @@ int isp_ask_once(struct session *session, const struct request *request, struct 
                  struct error *error)
 {
     struct unit *unit = unit_of(session, request->address);
+    struct unit *me = unit_of(session, isp_of(session)->address);
     int status = back_off(session, unit, error);
 
-    if (status == 0)
-        status = port_take(session->port, session->deadline_us, error);
+    if (status < 0)
+        return status;
+    me->waiting = true;
+    status = port_take(session->port, session->deadline_us, error);
+    me->waiting = false;
     if (status < 0)
         return status;
     status = ask_in_turn(session, request, answer, error);
     port_give(session->port);
-    unit_of(session, isp_of(session)->address)->seen_us = port_now_us(session->port);
+    me->seen_us = port_now_us(session->port);
     unit->mute = status == -ETIMEDOUT || status == -EAGAIN ? unit->mute + 1 : 0;
     return status;
 }
@@ -674,6 +696,7 @@ int isp_ask(struct session *session, const struct request *request, struct answe
 
 int isp_tell_all(struct session *session, const struct request *request, struct error *error)
 {
+    struct isp_line *line = isp_of(session)->line;
     uint8_t packet[ISP_PACKET_MAX];
     size_t size = isp_request(packet, 0, request->command, request->data, request->size);
     int64_t over_us =
@@ -685,8 +708,10 @@ int isp_tell_all(struct session *session, const struct request *request, struct 
     if (status < 0)
         return status;
     over_us = over_us > port_now_us(session->port) ? over_us : port_now_us(session->port);
-    status = pause_us(session, over_us + request->own_us + AFTER_ALL_US - port_now_us(session->port), error);
-    isp_of(session)->line->spoken_us = port_now_us(session->port);
+    status = pause_us(session,
+                      over_us + line->slack_us + request->own_us + AFTER_ALL_US - port_now_us(session->port),
+                      error);
+    line->spoken_us = port_now_us(session->port);
     return status;
 }
 
@@ -700,7 +725,7 @@ int isp_keep_awake(struct session *session, struct error *error)
     status = port_take(session->port, session->deadline_us, error);
     if (status < 0)
         return status;
-    status = select_me(session, error);
+    status = isp_call_me(session, error);
     port_give(session->port);
     return isp_silent(status) ? 0 : status; /* whoever needs it next finds out */
 }

@@ -43,7 +43,7 @@ enum { PARAMETER_SW_MAJOR = 0x81, PARAMETER_SW_MINOR = 0x82 };
 
 /* How long the board may think, beyond the time the bytes take on the line. */
 enum {
-    ANSWER_US = 150 * MS,   /* the loaders take microseconds, adapters and networks their time */
+    ANSWER_US = 400 * MS,   /* the loaders take microseconds, adapters and networks their time */
     POLL_US = 50 * MS,      /* between one Get Sync and the next */
     QUIET_US = 25 * MS,     /* silence after which no answer is under way any more */
     WINDOW_US = 900 * MS,   /* from the reset to the first answer: start-up of the clock, blinking */
@@ -180,6 +180,8 @@ static int await_in_step(struct session *session, int64_t wait_us, struct error 
         status = port_read(session->port, &last[1], 1, deadline_us, error);
         if (status < 0)
             return status;
+        if ((last[0] != INSYNC || last[1] != OK) && port_now_us(session->port) >= deadline_us)
+            return error_set(error, -ETIMEDOUT, "the line is full of other things than an answer");
     }
     return 0;
 }

@@ -51,7 +51,7 @@ enum { PARAMETER_SW_MAJOR = 0x91, PARAMETER_SW_MINOR = 0x92 };
 
 /* How long the board may think, beyond the time the bytes take on the line. */
 enum {
-    ANSWER_US = 150 * MS,
+    ANSWER_US = 400 * MS,
     POLL_US = 50 * MS,      /* between one Sign On and the next */
     QUIET_US = 25 * MS,     /* silence after which no answer is under way any more */
     WINDOW_US = 700 * MS,   /* from the reset to the first answer; the loader listens for a second */
@@ -144,7 +144,10 @@ static int receive_answer(struct session *session, uint8_t frame[MESSAGE_MAX], i
 
     do
         status = receive_message(session, frame, 0, deadline_us, error);
-    while (status >= 0 && frame[1] != state_of(session)->sequence);
+    while (status >= 0 && frame[1] != state_of(session)->sequence &&
+           port_now_us(session->port) < deadline_us);
+    if (status >= 0 && frame[1] != state_of(session)->sequence)
+        return error_set(error, -ETIMEDOUT, "only answers to other messages come");
     return status;
 }
 
@@ -236,7 +239,9 @@ static int find_start(struct session *session, uint8_t *byte, int64_t deadline_u
 
     do
         status = port_read(session->port, byte, 1, deadline_us, error);
-    while (status == 0 && *byte != MESSAGE_START);
+    while (status == 0 && *byte != MESSAGE_START && port_now_us(session->port) < deadline_us);
+    if (status == 0 && *byte != MESSAGE_START)
+        return error_set(error, -ETIMEDOUT, "the line is full of other things than a message");
     return status;
 }
 
@@ -255,6 +260,8 @@ static int sign_on(struct session *session, struct error *error)
         status = find_start(session, frame, deadline_us, error);
         if (status == 0)
             status = receive_message(session, frame, 1, deadline_us, error);
+        if (status >= 0 && frame[HEAD_SIZE] != SIGN_ON) /* what was given up before is answered now */
+            status = error_set(error, -EPROTO, "command 0x%02x answers to Sign On", frame[HEAD_SIZE]);
     } while (status == -EPROTO && port_now_us(session->port) < deadline_us);
     if (status < 0)
         return status == -EPROTO ? error_reclass(error, -ETIMEDOUT) : status;
@@ -540,6 +547,34 @@ static int program(struct session *session, enum command opcode, const uint8_t *
                     flash ? "Program Flash" : "Program EEPROM", error);
 }
 
+/* Its own erasing has come to this page or beyond. */
+static int write_page(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
+                      struct error *error)
+{
+    struct stk500v2 *state = state_of(session);
+    int status = go_to(session, address, error);
+
+    if (status == 0)
+        status = program(session, PROGRAM_FLASH, bytes, size,
+                         avr_write_max_us(session->family, AVR_FLASH, size), error);
+    if (status < 0)
+        return status;
+    state->position = address + size;
+    state->erased_up_to = address + size;
+    return 0;
+}
+
+/* A page whose answer got lost holds what it should, but nobody knows whether it was erased for that or held
+ * the same before. What it holds is written again: that erases this page or the next one, and is right either
+ * way. */
+static int write_again(struct session *session, uint32_t address, uint32_t size, struct error *error)
+{
+    uint8_t bytes[TRANSFER_MAX];
+    int status = read_words(session, READ_FLASH, address, bytes, size, error);
+
+    return status < 0 ? status : write_page(session, address, bytes, size, error);
+}
+
 static int write_flash(struct session *session, uint32_t address, const uint8_t *bytes, uint32_t size,
                        struct error *error)
 {
@@ -551,20 +586,13 @@ static int write_flash(struct session *session, uint32_t address, const uint8_t 
         return error_set(error, -EINVAL, "%u bytes are not one page of %u", size, page);
     if (address == 0)
         status = restart_erasing(session, error);
-    else if (state->erased_up_to < address)
+    else if (state->erased_up_to + page == address)
+        status = write_again(session, address - page, page, error);
+    if (status == 0 && address > 0 && state->erased_up_to < address)
         return error_set(error, FAILURE_CODE(FAILURE_WRITE),
                          "the loader was reset, and would erase page 0x%06x instead: start over",
                          state->erased_up_to);
-    if (status == 0)
-        status = go_to(session, address, error);
-    if (status == 0)
-        status = program(session, PROGRAM_FLASH, bytes, size,
-                         avr_write_max_us(session->family, AVR_FLASH, size), error);
-    if (status < 0)
-        return status;
-    state->position = address + size;
-    state->erased_up_to = address + size;
-    return 0;
+    return status < 0 ? status : write_page(session, address, bytes, size, error);
 }
 
 static int write_eeprom(struct session *session, uint32_t offset, const uint8_t *bytes, uint32_t size,

@@ -176,7 +176,8 @@ def run(programs, report, settings):
          f"{settings.avr_repetitions['mega2560']}); boards fresh each time; the loaders are the real ones.",
          "runs = first start to last end by the record; wall = the whole `flashfarm program` process for all boards;",
          "avrdude = as many processes at once (-D, write and verify), from the first start to the last end.",
-         "rfc2217: entry by DTR as on a real board, with the 250 ms for the capacitor; the others reset when their pty opens.",
+         "rfc2217: entry by DTR as on a real board, with the 250 ms for the capacitor; the others reset when their pty "
+         "opens.",
          *slips(all_measured)])
     report.table("5a. Where the time of the slowest run goes (ms)",
                  ["boards", "phase", "floor+t", "thin client", "run", "over floor", "daemon's", "retries"], detail)

@@ -11,6 +11,7 @@ import time
 
 import avr
 import gang
+import isp
 import load
 import one_board
 import plant
@@ -19,7 +20,7 @@ import rs485
 from report import Report
 
 TABLES = {"one-board": one_board.run, "gang": gang.run, "load": load.run, "record": record.run, "avr": avr.run,
-          "rs485": rs485.run}
+          "rs485": rs485.run, "isp": isp.run}
 
 
 def parse():
@@ -59,6 +60,9 @@ class Settings:
         self.avr_boards = [1, 2] if short else [1, 8]
         self.optiboot_size = (1 if short else 28) * 1024
         self.mega2560_size = (2 if short else 200) * 1024
+        self.lpc_size = (2 if short else 64) * 1024
+        self.esp_size = (4 if short else 192) * 1024
+        self.esp_bauds = [921600] if short else [115200, 921600]
         self.rs485_units = 3 if short else 8
         self.rs485_size = 1024 if short else 7000
         units = self.rs485_units

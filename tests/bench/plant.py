@@ -45,6 +45,10 @@ class Programs:
         self.stm32flash = shutil.which("stm32flash")
         self.avrdude = shutil.which("avrdude")
         self.lpc21isp = shutil.which("lpc21isp")
+        # The acceptance of the simulated ESP boards has installed it.
+        esptool = os.path.join(build, "tests/boards/esptool")
+        there = shutil.which("node") and os.path.isdir(os.path.join(esptool, "node_modules"))
+        self.esptool = os.path.join(esptool, "esptool.mjs") if there else None
         self.wrk = shutil.which("wrk")
 
 
@@ -336,6 +340,18 @@ def run_peers(commands):
     for peer, text in zip(peers, said):
         if peer.returncode:
             raise SystemExit(f"bench: {peer.args[0]} failed: {text.decode(errors='replace')}")
+    return wall
+
+
+def run_asked(command, questions, timeout_s):
+    """A peer that answers a line of JSON for each one it is given: seconds from its start to its end."""
+    begun = time.monotonic()
+    done = subprocess.run(command, input="".join(json.dumps(one) + "\n" for one in questions), stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=timeout_s)
+    wall = time.monotonic() - begun
+    answers = done.stdout.splitlines()
+    if done.returncode or len(answers) != len(questions) or any("error" in json.loads(line) for line in answers):
+        raise SystemExit(f"bench: {command[0]} failed: {done.stdout}")
     return wall
 
 

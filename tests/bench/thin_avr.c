@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_MAX = 256, FRAME_MAX = 6 + 10 + PAGE_MAX, SYNC_TRIES = 50, SYNC_WAIT_MS = 20 };
+enum { PAGE_MAX = 256, FRAME_MAX = 6 + 10 + PAGE_MAX, SYNC_TRIES = 50, SYNC_WAIT_MS = 20, QUIET_MS = 60 };
 enum { INSYNC = 0x14, OK = 0x10, EOP = 0x20 };
 enum { START = 0x1B, TOKEN = 0x0E, FLASH_POLL = 0xC1 };
 
@@ -30,6 +30,15 @@ struct dialogue {
     void (*write_page)(const struct board *board, size_t at, const uint8_t *bytes, size_t size);
     void (*read_page)(const struct board *board, size_t at, uint8_t *bytes, size_t size);
 };
+
+/* Questions that were asked again in vain have answers of their own, which may still come. */
+static void settle(const struct board *board, int tries)
+{
+    uint8_t late;
+
+    while (tries > 1 && thin_get_within(board, &late, 1, QUIET_MS))
+        ;
+}
 
 /* --- version 1 ----------------------------------------------------------------------------------------- */
 
@@ -50,13 +59,16 @@ static void v1_contact(const struct board *board)
     const uint8_t sync[] = {'0', EOP}, signature[] = {'u', EOP};
     uint8_t answer[3];
     bool heard = false;
+    int tries = 0;
 
-    for (int i = 0; i < SYNC_TRIES && !heard; i++) {
+    while (tries < SYNC_TRIES && !heard) {
+        tries++;
         thin_put(board, sync, sizeof sync);
         heard = thin_get_within(board, answer, 2, SYNC_WAIT_MS);
     }
     if (!heard)
         thin_die(board, "no answer");
+    settle(board, tries);
     thin_put(board, signature, sizeof signature);
     v1_expect(board, answer, sizeof answer);
 }
@@ -120,8 +132,10 @@ static void v2_contact(const struct board *board)
 {
     uint8_t frame[FRAME_MAX];
     bool heard = false;
+    int tries = 0;
 
-    for (int i = 0; i < SYNC_TRIES && !heard; i++) {
+    while (tries < SYNC_TRIES && !heard) {
+        tries++;
         frame[5] = 0x01;
         v2_put(board, frame, 1);
         heard = thin_get_within(board, frame, 5 + 11 + 1, SYNC_WAIT_MS);
@@ -129,6 +143,7 @@ static void v2_contact(const struct board *board)
     if (!heard)
         thin_die(board, "no answer");
     v2_check(board, frame, 11);
+    settle(board, tries);
 }
 
 static void v2_begin(const struct board *board)

@@ -179,24 +179,12 @@ static uint32_t write_eeprom(struct loader *loader, const uint8_t *bytes, uint32
 
 static void answer_block(struct loader *loader, enum fate fate)
 {
-    switch (fate) {
-    case FATE_REFUSED:
+    if (receiver_dies(&loader->receiver, fate))
+        loader->phase = LOADER_HUNG;
+    else if (fate == FATE_REFUSED)
         refuse(loader);
-        break;
-    case FATE_TORN:
-        board_vanish(loader->receiver.board, loader->receiver.now_ns);
-        loader->phase = LOADER_HUNG;
-        break;
-    case FATE_HANGS:
-        loader->phase = LOADER_HUNG;
-        break;
-    case FATE_UNANSWERED:
-        break;
-    case FATE_LANDS:
-    case FATE_CORRUPTED:
+    else if (fate != FATE_UNANSWERED)
         done(loader);
-        break;
-    }
 }
 
 static uint32_t block_count(const struct loader *loader)
@@ -531,8 +519,7 @@ static void spoil(void *state, uint64_t address)
 {
     struct loader *loader = state;
 
-    if (address < loader->flash.count)
-        cells_spoil(&loader->flash, address ? (uint32_t)address : 4);
+    cells_spoil(&loader->flash, address, 4);
 }
 
 /* Content of flash, and behind it that of the EEPROM. */

@@ -230,17 +230,17 @@ void cable_hush(struct cable *cable)
     arm(cable);
 }
 
-void cable_init(struct cable *cable, struct loop *loop, const struct options *options, struct source *changes,
-                char *link, bool remote)
+void cable_init(struct cable *cable, struct loop *loop, const struct options *options, char *link,
+                bool remote)
 {
-    *cable = (struct cable){
-        .loop = loop,
-        .options = options,
-        .timer.fire = on_timer,
-        .wired = remote,
-        .noise = sim_mix_text(link, ~options->seed),
-        .wire = {.paced = options->pace, .latency_ns = options->turnaround_us * NS_PER_US},
-        .port = {.events = &port_events, .loop = loop, .changes = changes, .link = link, .remote = remote}};
+    *cable =
+        (struct cable){.loop = loop,
+                       .options = options,
+                       .timer.fire = on_timer,
+                       .wired = remote,
+                       .noise = sim_mix_text(link, ~options->seed),
+                       .wire = {.paced = options->pace, .latency_ns = options->turnaround_us * NS_PER_US},
+                       .port = {.events = &port_events, .loop = loop, .link = link, .remote = remote}};
     cable->port.context = cable;
 }
 

@@ -41,9 +41,9 @@ struct cable {
     uint64_t talk_start_ns, talk_end_ns;
 };
 
-/* link is taken over. frame_bits 0: as the client's parity says. */
-void cable_init(struct cable *cable, struct loop *loop, const struct options *options, struct source *changes,
-                char *link, bool remote);
+/* link is taken over; the port's changes are still to be set. frame_bits 0: as the client's parity says. */
+void cable_init(struct cable *cable, struct loop *loop, const struct options *options, char *link,
+                bool remote);
 void cable_close(struct cable *cable);
 
 void cable_attach(struct cable *cable, struct board *board);

@@ -44,10 +44,12 @@ void cells_program(struct cells *cells, uint32_t at, const uint8_t *bytes, uint3
     }
 }
 
-void cells_spoil(struct cells *cells, uint32_t at)
+void cells_spoil(struct cells *cells, uint64_t address, uint32_t usual)
 {
+    if (address >= cells->count)
+        return;
     cells->bad = true;
-    cells->bad_at = at;
+    cells->bad_at = address ? (uint32_t)address : usual;
 }
 
 void cells_renew(struct cells *cells)

@@ -21,7 +21,9 @@ uint8_t cells_get(const struct cells *cells, uint32_t at);
 bool cells_blank(const struct cells *cells, uint32_t at, uint32_t count);
 void cells_erase(struct cells *cells, uint32_t at, uint32_t count);
 void cells_program(struct cells *cells, uint32_t at, const uint8_t *bytes, uint32_t count);
-void cells_spoil(struct cells *cells, uint32_t at);
+
+/* The cell at address goes bad, where there is one; for 0 that at usual. */
+void cells_spoil(struct cells *cells, uint64_t address, uint32_t usual);
 
 /* As delivered: erased, sound. */
 void cells_renew(struct cells *cells);

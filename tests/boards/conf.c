@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DIR/flashfarm.conf: every board as a station, ready for flashfarmd. */
-#include "common.h"
-#include "farm.h"
+#include "board.h"
 #include "helper.h"
+#include "own.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void write_station(const struct board *board, FILE *file)
 {
@@ -24,27 +22,14 @@ static void write_station(const struct board *board, FILE *file)
     free(port);
 }
 
-static int write_all(const struct farm *farm, FILE *file)
+int own_write_conf(const struct farm *farm, FILE *file)
 {
+    const struct own *own = farm->own;
+
     (void)fprintf(file,
                   "# Written by flashfarm-sim for its boards.\n[daemon]\nlisten = %s\nstate = %s/state\n",
                   farm->options->listen, farm->dir);
     for (size_t i = 0; i < farm->count; i++)
         write_station(farm->boards[i], file);
-    return farm->helper ? helper_append_conf(farm->helper, file) : 0;
-}
-
-int farm_write_conf(const struct farm *farm)
-{
-    char *path = sim_text("%s/flashfarm.conf", farm->dir), *fresh = sim_text("%s.new", path);
-    FILE *file = fopen(fresh, "we");
-    int result = file ? write_all(farm, file) : -1;
-
-    if ((file && fclose(file)) || (!result && rename(fresh, path)))
-        result = -1;
-    if (result)
-        (void)sim_complain("%s: %s", path, strerror(errno));
-    free(fresh);
-    free(path);
-    return result;
+    return own->helper ? helper_append_conf(own->helper, file) : 0;
 }

@@ -3,7 +3,6 @@
 #include "control.h"
 
 #include "common.h"
-#include "helper.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,8 +22,9 @@ struct visitor {
 };
 
 struct request {
-    struct farm *farm;
-    struct board *board;
+    const struct farm *farm;
+    const struct operations *operations;
+    void *board;
     const char *argument;
     char reply[REPLY_MAX_BYTES];
 };
@@ -35,90 +35,78 @@ static int refuse(struct request *request, const char *why)
     return -1;
 }
 
-static const char *phase(const struct board *board)
-{
-    if (!board_plugged(board))
-        return "unplugged";
-    return board->present ? board->model->phase(board->state) : "removed";
-}
-
 static int do_state(struct request *request)
 {
-    const struct board *board = request->board;
-    const struct counters *counters = &board->counters;
-    char model[200], *port = board_port_name(board);
-
-    board->model->describe(board->state, model, sizeof model);
-    (void)snprintf(request->reply, sizeof request->reply,
-                   "%s chip=%s writes=%llu erases=%llu written=%llu received=%llu sent=%llu overruns=%llu "
-                   "baud=%u open=%d generation=%u port=%s %s",
-                   phase(board), board->chip, (unsigned long long)counters->writes,
-                   (unsigned long long)counters->erases, (unsigned long long)counters->written_bytes,
-                   (unsigned long long)counters->received_bytes, (unsigned long long)counters->sent_bytes,
-                   (unsigned long long)counters->overrun_bytes, board_baud(board), board_port_open(board),
-                   board->generation, port, model);
-    free(port);
+    request->operations->describe(request->board, request->reply, sizeof request->reply);
     return 0;
 }
 
 static int do_reset(struct request *request)
 {
-    board_reset(request->board);
+    request->operations->reset(request->board);
     return 0;
 }
 
 static int do_remove(struct request *request)
 {
-    board_remove(request->board);
+    request->operations->remove(request->board);
     return 0;
 }
 
 static int do_insert(struct request *request)
 {
-    board_insert(request->board);
-    return 0;
+    return request->operations->insert(request->board) ? refuse(request, "no bootloader") : 0;
 }
 
 static int do_unplug(struct request *request)
 {
-    board_unplug(request->board);
+    request->operations->unplug(request->board);
     return 0;
 }
 
 static int do_replug(struct request *request)
 {
-    return board_replug(request->board) ? refuse(request, "no port") : 0;
+    return request->operations->replug(request->board) ? refuse(request, "no port") : 0;
 }
 
 static int do_fault(struct request *request)
 {
-    return farm_set_fault(request->farm, request->board, request->argument, request->reply,
-                          sizeof request->reply);
+    return request->operations->set_fault(request->farm, request->board, request->argument, request->reply,
+                                          sizeof request->reply);
+}
+
+static int dump(struct request *request, int (*content)(const void *board, FILE *file))
+{
+    return farm_dump(request->board, content, request->argument) ? refuse(request, strerror(errno)) : 0;
 }
 
 static int do_dump(struct request *request)
 {
-    return farm_dump(request->board, request->argument) ? refuse(request, strerror(errno)) : 0;
+    return dump(request, request->operations->dump);
+}
+
+static int do_eeprom(struct request *request)
+{
+    return dump(request, request->operations->dump_eeprom);
 }
 
 static int do_fill(struct request *request)
 {
-    const struct board *board = request->board;
     uint64_t byte;
     FILE *file;
     int result;
 
     if (!sim_number(request->argument, 0, 255, &byte))
-        return board->model->fill(board->state, (int)byte, NULL);
+        return request->operations->fill(request->board, (int)byte, NULL);
     file = fopen(request->argument, "re");
     if (!file)
         return refuse(request, strerror(errno));
-    result = board->model->fill(board->state, 0, file);
+    result = request->operations->fill(request->board, 0, file);
     (void)fclose(file);
     return result ? refuse(request, "cannot read the file") : 0;
 }
 
-static const struct {
+static const struct command {
     const char *name;
     bool argument;
     int (*run)(struct request *request);
@@ -131,8 +119,35 @@ static const struct {
     {.name = "replug", .run = do_replug},
     {.name = "fault", .argument = true, .run = do_fault},
     {.name = "dump", .argument = true, .run = do_dump},
+    {.name = "eeprom", .argument = true, .run = do_eeprom},
     {.name = "fill", .argument = true, .run = do_fill},
 };
+
+enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };
+
+static bool is_known(const struct operations *operations, const struct command *command)
+{
+    return command->run != do_eeprom || operations->dump_eeprom;
+}
+
+static const struct command *find_command(const struct operations *operations, const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (!strcmp(commands[i].name, name) && is_known(operations, &commands[i]))
+            return &commands[i];
+    return NULL;
+}
+
+static int tell_commands(struct request *request)
+{
+    size_t used = (size_t)snprintf(request->reply, sizeof request->reply, "known commands: list");
+
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (is_known(request->operations, &commands[i]))
+            used += (size_t)snprintf(request->reply + used, sizeof request->reply - used, " %s",
+                                     commands[i].name);
+    return -1;
+}
 
 static void say(int fd, const char *text)
 {
@@ -140,15 +155,15 @@ static void say(int fd, const char *text)
 }
 
 /* Theirs behind ours. */
-static void append_helper(const struct farm *farm, char *text, size_t room)
+static void append_others(const struct farm *farm, char *text, size_t room)
 {
     size_t used = strlen(text);
     char *answer;
 
-    if (!farm->helper)
+    if (!farm_others(farm))
         return;
     answer = sim_allocate(room, 1);
-    if (helper_ask(farm->helper, "list", answer, room) && !strncmp(answer, "ok ", 3))
+    if (farm->program->ask(farm, "list", answer, room) && !strncmp(answer, "ok ", 3))
         (void)snprintf(text + used, room - used, "%s", answer + 2);
     free(answer);
 }
@@ -157,14 +172,14 @@ static void append_helper(const struct farm *farm, char *text, size_t room)
 static void list(const struct farm *farm, int fd)
 {
     enum { ENTRY_MAX_BYTES = 64 };
-    size_t room = (farm->count + helper_boards(farm->helper) + 1) * ENTRY_MAX_BYTES, used = 2;
+    size_t room = (farm->count + farm_others(farm) + 1) * ENTRY_MAX_BYTES, used = 2;
     char *text = sim_allocate(room, 1);
 
     memcpy(text, "ok", used);
     for (size_t i = 0; i < farm->count; i++)
-        used += (size_t)snprintf(text + used, room - used, " %s:%s", farm->boards[i]->name,
-                                 phase(farm->boards[i]));
-    append_helper(farm, text, room - 1);
+        used += (size_t)snprintf(text + used, room - used, " %s:%s", farm_name(farm, i),
+                                 farm->program->operations->phase(farm->boards[i]));
+    append_others(farm, text, room - 1);
     (void)strcat(text, "\n");
     say(fd, text);
     free(text);
@@ -176,9 +191,9 @@ static bool forward(const struct visitor *visitor, const char *line, const char 
     const struct farm *farm = visitor->control->farm;
     char answer[LINE_MAX_BYTES];
 
-    if (!name || !farm->helper || farm_find(farm, name))
+    if (!name || !farm_others(farm) || farm_find(farm, name))
         return false;
-    if (!helper_ask(farm->helper, line, answer, sizeof answer - 1))
+    if (!farm->program->ask(farm, line, answer, sizeof answer - 1))
         (void)snprintf(answer, sizeof answer, "error flashfarm-sim-avr does not answer");
     (void)strcat(answer, "\n");
     say(visitor->source.fd, answer);
@@ -186,29 +201,29 @@ static bool forward(const struct visitor *visitor, const char *line, const char 
 }
 
 /* Finds board and argument, runs the command; what is wrong goes into the reply. */
-static int run(struct request *request, const char *command, const char *name)
+static int run(struct request *request, const char *name, const char *board)
 {
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(commands[i].name, command) != 0)
-            continue;
-        if (!name || !(request->board = farm_find(request->farm, name)))
-            return refuse(request, name ? "no such board" : "which board?");
-        if (commands[i].argument != (request->argument && *request->argument))
-            return refuse(request, commands[i].argument ? "one word more is needed" : "one word too many");
-        return commands[i].run(request);
-    }
-    return refuse(request, "known commands: list state reset remove insert unplug replug fault dump fill");
+    const struct command *command = find_command(request->operations, name);
+
+    if (!command)
+        return tell_commands(request);
+    if (!board || !(request->board = farm_find(request->farm, board)))
+        return refuse(request, board ? "no such board" : "which board?");
+    if (command->argument != (request->argument && *request->argument))
+        return refuse(request, command->argument ? "one word more is needed" : "one word too many");
+    return command->run(request);
 }
 
 static void serve(struct visitor *visitor, char *line)
 {
-    struct request request = {.farm = visitor->control->farm};
+    const struct farm *farm = visitor->control->farm;
+    struct request request = {.farm = farm, .operations = farm->program->operations};
     char *whole = sim_text("%s", line), *rest = line, *command = strsep(&rest, " "),
          *name = strsep(&rest, " "), *reply;
     int result;
 
     if (!strcmp(command, "list"))
-        list(request.farm, visitor->source.fd);
+        list(farm, visitor->source.fd);
     else if (!forward(visitor, whole, name)) {
         request.argument = rest;
         result = run(&request, command, name);
@@ -273,11 +288,11 @@ static void on_visitor(struct source *source)
         dismiss(visitor);
 }
 
-int control_open(struct control *control, struct farm *farm)
+int control_open(struct control *control, const struct farm *farm)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-    *control = (struct control){.farm = farm, .path = sim_text("%s/control", farm->dir)};
+    *control = (struct control){.farm = farm, .path = sim_text("%s/%s", farm->dir, farm->program->control)};
     control->source = (struct source){.fd = -1, .ready = on_visitor};
     if (strlen(control->path) >= sizeof address.sun_path)
         return sim_complain("%s: path too long for a socket", control->path);

@@ -246,8 +246,7 @@ static void spoil(void *state, uint64_t address)
 {
     struct esp *esp = state;
 
-    if (address < esp->flash.count)
-        cells_spoil(&esp->flash, address ? (uint32_t)address : esp->chip->first_image_at + 4);
+    cells_spoil(&esp->flash, address, esp->chip->first_image_at + 4);
 }
 
 static int fill(void *state, int byte, FILE *content)

@@ -139,22 +139,10 @@ static enum esp_error write_block(struct esp *esp, enum fate fate, uint8_t *byte
 
 static void answer_block(struct esp *esp, uint8_t op, enum fate fate, enum esp_error error)
 {
-    switch (fate) {
-    case FATE_TORN:
-        board_vanish(esp->receiver.board, esp->receiver.now_ns);
+    if (receiver_dies(&esp->receiver, fate))
         esp->phase = ESP_HUNG;
-        break;
-    case FATE_HANGS:
-        esp->phase = ESP_HUNG;
-        break;
-    case FATE_UNANSWERED:
-        break;
-    case FATE_LANDS:
-    case FATE_REFUSED:
-    case FATE_CORRUPTED:
+    else if (fate != FATE_UNANSWERED)
         esp_respond(esp, op, 0, NULL, 0, error);
-        break;
-    }
 }
 
 void esp_flash_data(struct esp *esp, const struct esp_request *request)

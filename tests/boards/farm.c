@@ -3,7 +3,6 @@
 #include "farm.h"
 
 #include "common.h"
-#include "helper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,127 +14,86 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BOARDS_PER_ROW = 16, BOARDS_MAX = 26 * BOARDS_PER_ROW * 4, UNITS_MAX = 254 };
+enum { BOARDS_PER_ROW = 16 };
 
 /* A1 ... A16, B1 ... Z16, AA1 ... */
-static void name_board(char *name, size_t size, size_t index)
+void farm_name_board(const struct farm *farm, char *name, size_t size, size_t index)
 {
-    size_t row = index / BOARDS_PER_ROW;
-    unsigned column = (unsigned)(index % BOARDS_PER_ROW + 1);
+    const char *prefix = farm->options->prefix;
+    size_t place = farm->options->first + index, row = place / BOARDS_PER_ROW;
+    unsigned column = (unsigned)(place % BOARDS_PER_ROW + 1);
 
     if (row < 26)
-        (void)snprintf(name, size, "%c%u", (char)('A' + row), column);
+        (void)snprintf(name, size, "%s%c%u", prefix, (char)('A' + row), column);
     else
-        (void)snprintf(name, size, "%c%c%u", (char)('A' + row / 26 - 1), (char)('A' + row % 26), column);
+        (void)snprintf(name, size, "%s%c%c%u", prefix, (char)('A' + row / 26 - 1), (char)('A' + row % 26),
+                       column);
 }
 
-/* Is the board of this name and index to have a port with modem lines? --remote names them, or says how many
- * of the first. */
-static bool is_remote(const struct options *options, const char *name, size_t index)
+/* Is the board that comes next to have a port with modem lines? --remote names them, or says how many of the
+ * first. */
+bool farm_is_remote(const struct farm *farm, const char *name)
 {
-    const char *list = options->remote;
+    const char *list = farm->options->remote;
     size_t length = strlen(name);
     uint64_t first;
 
     if (!list || !*list)
-        return list;
-    if (!sim_number(list, 0, BOARDS_MAX, &first))
-        return index < first;
+        return list != NULL;
+    if (!sim_number(list, 0, farm->program->boards_max, &first))
+        return farm->options->first + farm->count < first;
     for (; list; list = strchr(list, ',') ? strchr(list, ',') + 1 : NULL)
         if (!strncmp(list, name, length) && (list[length] == ',' || !list[length]))
             return true;
     return false;
 }
 
-/* The link of a line with several units is named after the first and the last. */
-static char *link_name(const struct farm *farm, size_t units)
+bool farm_has_room(const struct farm *farm, size_t count)
 {
-    char first[16], last[16];
+    size_t most = farm->program->boards_max;
 
-    name_board(first, sizeof first, farm->count);
-    name_board(last, sizeof last, farm->count + units - 1);
-    return units > 1 ? sim_text("%s/%s-%s", farm->dir, first, last) : sim_text("%s/%s", farm->dir, first);
+    if (farm->count + count <= most)
+        return true;
+    (void)sim_complain("--boards: more than %zu boards", most);
+    return false;
 }
 
-static struct cable *add_cable(struct farm *farm, const struct model *model, size_t units)
+void farm_add_board(struct farm *farm, void *board)
 {
-    struct cable *cable = sim_allocate(1, sizeof *cable);
-    char first[16];
-
-    name_board(first, sizeof first, farm->count);
-    cable_init(cable, farm->loop, farm->options, &farm->changes, link_name(farm, units),
-               is_remote(farm->options, first, farm->count));
-    cable->frame_bits = cable->wire.frame_bits = model->frame_bits;
-    cable->shared = model->shared;
-    farm->cables = sim_reallocate(farm->cables, (farm->cable_count + 1) * sizeof(struct cable *));
-    farm->cables[farm->cable_count++] = cable;
-    return cable;
-}
-
-static void add_board(struct farm *farm, struct cable *cable, const struct model *model, size_t chip_index)
-{
-    struct board *board = sim_allocate(1, sizeof *board);
-
-    farm->boards = sim_reallocate(farm->boards, (farm->count + 1) * sizeof(struct board *));
-    board->options = farm->options;
-    board->cable = cable;
-    board->place = (unsigned)cable->count;
-    name_board(board->name, sizeof board->name, farm->count);
+    farm->boards = sim_reallocate(farm->boards, (farm->count + 1) * sizeof *farm->boards);
     farm->boards[farm->count++] = board;
-    cable_attach(cable, board);
-    board_open(board, model, chip_index);
 }
 
-static int add_line(struct farm *farm, const struct model *model, size_t chip_index, size_t units)
+void farm_add_port(struct farm *farm, struct port *port)
 {
-    struct cable *cable = add_cable(farm, model, units);
-
-    for (; units; units--)
-        add_board(farm, cable, model, chip_index);
-    return cable_plug(cable);
+    port->changes = &farm->changes;
+    farm->ports = sim_reallocate(farm->ports, (farm->port_count + 1) * sizeof *farm->ports);
+    farm->ports[farm->port_count++] = port;
 }
 
-static int add_known(struct farm *farm, const struct model *model, size_t chip_index, size_t count)
-{
-    size_t units = model->shared ? count : 1;
-
-    if (farm->count + count > BOARDS_MAX)
-        return sim_complain("--boards: more than %d boards", BOARDS_MAX);
-    if (model->shared && count > UNITS_MAX)
-        return sim_complain("--boards: more than %d units on one line", UNITS_MAX);
-    for (; count; count -= units)
-        if (add_line(farm, model, chip_index, units))
-            return -1;
-    return 0;
-}
-
-static int refuse_chip(const char *name)
+static int refuse_chip(const struct farm *farm, const char *name)
 {
     (void)sim_complain("unknown chip '%s'; known are:", name);
-    models_list_chips(stderr, "  ");
+    farm->program->list_chips(stderr, "  ");
     return -1;
 }
 
-/* CHIP=COUNT, or CHIP for one. What is not our own may be the helper's, by the name as it stands. */
+/* CHIP=COUNT, or CHIP for one. */
 static int add_kind(struct farm *farm, const char *kind)
 {
     char *name = sim_text("%s", kind), *mark = strchr(name, '=');
-    const struct model *model;
+    size_t most = farm->program->boards_max;
     uint64_t count = 1;
-    size_t chip_index;
-    int result = 0;
+    int result;
 
     if (mark)
         *mark = '\0';
-    model = model_of_chip(name, &chip_index);
-    if (mark && sim_number(mark + 1, 1, BOARDS_MAX, &count))
-        result = sim_complain("--boards %s: not a number from 1 to %d", kind, BOARDS_MAX);
-    else if (model)
-        result = add_known(farm, model, chip_index, count);
-    else if (helper_knows(name))
-        helper_want(&farm->helper, kind);
+    if (mark && sim_number(mark + 1, 1, most, &count))
+        result = sim_complain("--boards %s: not a number from 1 to %zu", kind, most);
     else
-        result = refuse_chip(name);
+        result = farm->program->add(farm, name, count, kind);
+    if (result > 0)
+        result = refuse_chip(farm, name);
     free(name);
     return result;
 }
@@ -160,15 +118,15 @@ static int open_dir(struct farm *farm, const char *path)
     farm->dir = realpath(path, NULL);
     if (farm->dir_fd < 0 || !farm->dir)
         return sim_complain("--dir %s: %s", path, strerror(errno));
-    if (flock(farm->dir_fd, LOCK_EX | LOCK_NB))
+    if (farm->program->owns_folder && flock(farm->dir_fd, LOCK_EX | LOCK_NB))
         return sim_complain("--dir %s: in use by another flashfarm-sim", path);
     return 0;
 }
 
 static void report_change(const struct farm *farm, const struct inotify_event *event)
 {
-    for (size_t i = 0; i < farm->cable_count; i++) {
-        struct port *port = &farm->cables[i]->port;
+    for (size_t i = 0; i < farm->port_count; i++) {
+        struct port *port = farm->ports[i];
 
         if (port->plugged && !port->remote && port->pty.watch == event->wd) {
             port_changed(port, event->mask);
@@ -213,8 +171,9 @@ static void raise_limit(void)
 
 static int set_first_fault(struct farm *farm, const char *request)
 {
+    const struct program *program = farm->program;
     char *text = sim_text("%s", request), *mark = strchr(text, '='), why[400] = "";
-    struct board *board = NULL;
+    void *board = NULL;
     int result = 0;
 
     if (mark) {
@@ -223,11 +182,9 @@ static int set_first_fault(struct farm *farm, const char *request)
     }
     if (!mark)
         result = sim_complain("--fault %s: NAME=KIND[@N] is needed", text);
-    else if (!board && farm->helper)
-        helper_want_fault(farm->helper, request);
-    else if (!board)
+    else if (!board && !(program->refer_fault && program->refer_fault(farm, request)))
         result = sim_complain("--fault: there is no board '%s'", text);
-    else if (farm_set_fault(farm, board, mark + 1, why, sizeof why))
+    else if (board && program->operations->set_fault(farm, board, mark + 1, why, sizeof why))
         result = sim_complain("--fault: %s", why);
     free(text);
     return result;
@@ -242,28 +199,40 @@ static int set_first_faults(struct farm *farm)
     return result;
 }
 
-int farm_open(struct farm *farm, struct loop *loop, const struct options *options)
+static int write_conf(const struct farm *farm)
 {
-    *farm = (struct farm){.loop = loop, .options = options, .dir_fd = -1, .inotify_fd = -1};
+    char *path = sim_text("%s/%s", farm->dir, farm->program->conf), *fresh = sim_text("%s.new", path);
+    FILE *file = fopen(fresh, "we");
+    int result = file ? farm->program->write_conf(farm, file) : -1;
+
+    if ((file && fclose(file)) || (!result && rename(fresh, path)))
+        result = -1;
+    if (result)
+        (void)sim_complain("%s: %s", path, strerror(errno));
+    free(fresh);
+    free(path);
+    return result;
+}
+
+int farm_open(struct farm *farm, const struct program *program, struct loop *loop,
+              const struct options *options)
+{
+    *farm =
+        (struct farm){.program = program, .loop = loop, .options = options, .dir_fd = -1, .inotify_fd = -1};
     raise_limit();
     if (open_dir(farm, options->dir) || open_changes(farm) || add_boards(farm, options->boards) ||
-        set_first_faults(farm) || (farm->helper && helper_start(farm->helper, farm)))
+        set_first_faults(farm) || (program->start && program->start(farm)))
         return -1;
-    return farm_write_conf(farm);
+    return write_conf(farm);
 }
 
 void farm_close(struct farm *farm)
 {
-    for (size_t i = 0; i < farm->count; i++) {
-        board_close(farm->boards[i]);
-        free(farm->boards[i]);
-    }
-    for (size_t i = 0; i < farm->cable_count; i++) {
-        cable_close(farm->cables[i]);
-        free(farm->cables[i]);
-    }
-    helper_free(farm->helper);
-    free(farm->cables);
+    for (size_t i = 0; i < farm->count; i++)
+        farm->program->free_board(farm->boards[i]);
+    if (farm->program->close)
+        farm->program->close(farm);
+    free(farm->ports);
     free(farm->boards);
     free(farm->dir);
     if (farm->inotify_fd >= 0)
@@ -272,36 +241,28 @@ void farm_close(struct farm *farm)
         (void)close(farm->dir_fd);
 }
 
-struct board *farm_find(const struct farm *farm, const char *name)
+const char *farm_name(const struct farm *farm, size_t index)
+{
+    return farm->program->operations->name(farm->boards[index]);
+}
+
+void *farm_find(const struct farm *farm, const char *name)
 {
     for (size_t i = 0; i < farm->count; i++)
-        if (!strcmp(farm->boards[i]->name, name))
+        if (!strcmp(farm_name(farm, i), name))
             return farm->boards[i];
     return NULL;
 }
 
-int farm_set_fault(struct farm *farm, struct board *board, const char *text, char *why, size_t size)
+size_t farm_others(const struct farm *farm)
 {
-    struct fault_request request;
-    const struct board *other = NULL;
-
-    if (fault_parse(text, &request, why, size))
-        return -1;
-    if (request.kind == FAULT_DUPLICATE_UID) {
-        other = farm_find(farm, request.other);
-        if (!other || other == board) {
-            (void)snprintf(why, size, "duplicate-uid: there is no other board '%s'", request.other);
-            return -1;
-        }
-    }
-    board_set_fault(board, &request, other);
-    return 0;
+    return farm->program->others ? farm->program->others(farm) : 0;
 }
 
-int farm_dump(const struct board *board, const char *path)
+int farm_dump(const void *board, int (*dump)(const void *board, FILE *file), const char *path)
 {
     FILE *file = fopen(path, "we");
-    int result = file ? board->model->dump(board->state, file) : -1;
+    int result = file ? dump(board, file) : -1;
 
     if (file && fclose(file))
         result = -1;

@@ -318,8 +318,7 @@ static void spoil(void *state, uint64_t address)
 {
     struct lpc *lpc = state;
 
-    if (address < lpc->flash.count)
-        cells_spoil(&lpc->flash, address ? (uint32_t)address : 0x204);
+    cells_spoil(&lpc->flash, address, 0x204);
 }
 
 static int fill(void *state, int byte, FILE *content)

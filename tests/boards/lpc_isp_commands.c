@@ -172,23 +172,13 @@ static enum lpc_status copyable(const struct lpc *lpc, uint32_t to, uint32_t fro
 
 static enum lpc_status after(struct lpc *lpc, enum fate fate)
 {
-    switch (fate) {
-    case FATE_REFUSED:
-        return LPC_BUSY;
-    case FATE_TORN:
-        board_vanish(lpc->receiver.board, lpc->receiver.now_ns);
+    if (receiver_dies(&lpc->receiver, fate)) {
         lpc->phase = LPC_HUNG;
         return LPC_NO_ANSWER;
-    case FATE_HANGS:
-        lpc->phase = LPC_HUNG;
-        return LPC_NO_ANSWER;
-    case FATE_UNANSWERED:
-        return LPC_NO_ANSWER;
-    case FATE_LANDS:
-    case FATE_CORRUPTED:
-        break;
     }
-    return LPC_SUCCESS;
+    if (fate == FATE_UNANSWERED)
+        return LPC_NO_ANSWER;
+    return fate == FATE_REFUSED ? LPC_BUSY : LPC_SUCCESS;
 }
 
 static enum lpc_status copy(struct lpc *lpc, const struct call *call)

@@ -1,123 +1,127 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* flashfarm-sim: simulated boards on ptys and TCP ports. Starts, waits for a signal, tidies up. */
+/* flashfarm-sim: simulated boards on ptys and TCP ports. What it is called and which options are its own. */
 #include "common.h"
 #include "control.h"
-#include "farm.h"
-#include "helper.h"
+#include "model.h"
+#include "own.h"
 
-#include <errno.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdlib.h>
+#include <getopt.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
-struct signals {
-    struct source source;
-    struct loop *loop;
+static const char usage[] =
+    "usage: flashfarm-sim --boards CHIP=COUNT[,...] --dir DIR [option...]\n"
+    "       flashfarm-sim ctl DIR COMMAND...\n"
+    "Simulated boards on ptys: DIR/A1, DIR/A2, ... and DIR/flashfarm.conf to use them with flashfarmd.\n"
+    "Chips are listed by --chips; atmega... go to flashfarm-sim-avr, which is started.\n\n"
+    "  --remote[=A1,A2|=N] these boards, the first N or all get a port with modem lines and breaks instead "
+    "of "
+    "a\n                      pty: RFC 2217 on 127.0.0.1; boards that are wired start in their application\n"
+    "  --pace              bytes take their time on the wire, flash takes datasheet times\n"
+    "  --turnaround US     every answer reaches the client this much later (default 0)\n"
+    "  --fault NAME=KIND[@N]  a board with a fault; may be repeated\n"
+    "  --baud N            baud rate in flashfarm.conf (default: by protocol)\n"
+    "  --listen ADDRESS    listen address in flashfarm.conf (default 127.0.0.1:8470)\n"
+    "  --max-baud N        fastest rate that the bootloaders follow (default: by family)\n"
+    "  --checksum          bootloaders of version 3 know Get Checksum\n"
+    "  --seed N            other UIDs\n"
+    "  --echo              the master of an RS-485 line hears itself\n"
+    "  --wakeup KIND       how RS-485 units know address frames: parity or escape (default: parity where "
+    "the\n"
+    "                      port is remote, escape on a pty, which has no mark and space)\n"
+    "  --strict-parity     STM32: only even parity is understood\n"
+    "  --strict-sync       a first byte other than 0x7F, or a rate too high, spoils the bootloader until "
+    "reset\n"
+    "  --reset-on-open     boards restart into their bootloader when their port is opened\n"
+    "  --dump-dir DIR      at the end the flash of every board is written to DIR/NAME.bin\n"
+    "  --realtime          real-time priority, so that --pace stays true on a busy host (needs the right to "
+    "it)\n"
+    "  --with-parent       ends when its parent process does\n"
+    "  --chips             lists the chips\n";
+
+enum choice {
+    OPTION_BAUD = OPTION_OWN,
+    OPTION_LISTEN,
+    OPTION_MAX_BAUD,
+    OPTION_CHECKSUM,
+    OPTION_STRICT_PARITY,
+    OPTION_STRICT_SYNC,
+    OPTION_RESET_ON_OPEN,
+    OPTION_ECHO,
+    OPTION_WAKEUP,
 };
 
-static void on_signal(struct source *source)
-{
-    struct signals *signals = (struct signals *)((char *)source - offsetof(struct signals, source));
+static const struct option known[] = {
+    {.name = "baud", .has_arg = required_argument, .val = OPTION_BAUD},
+    {.name = "listen", .has_arg = required_argument, .val = OPTION_LISTEN},
+    {.name = "max-baud", .has_arg = required_argument, .val = OPTION_MAX_BAUD},
+    {.name = "checksum", .val = OPTION_CHECKSUM},
+    {.name = "strict-parity", .val = OPTION_STRICT_PARITY},
+    {.name = "strict-sync", .val = OPTION_STRICT_SYNC},
+    {.name = "reset-on-open", .val = OPTION_RESET_ON_OPEN},
+    {.name = "echo", .val = OPTION_ECHO},
+    {.name = "wakeup", .has_arg = required_argument, .val = OPTION_WAKEUP},
+    {.name = NULL},
+};
 
-    signals->loop->stop = true;
+static int take_wakeup(struct options *options, const char *text)
+{
+    options->escape = !strcmp(text, "escape");
+    options->parity = !strcmp(text, "parity");
+    if (!options->escape && !options->parity)
+        return sim_complain("--wakeup %s: parity or escape is needed", text);
+    return 0;
 }
 
-static int open_signals(struct signals *signals, struct loop *loop)
+static int take(struct options *options, int option, const char *text)
 {
-    sigset_t set;
-
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    *signals = (struct signals){.loop = loop};
-    signals->source =
-        (struct source){.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = on_signal};
-    if (signals->source.fd < 0)
-        return sim_complain("signals: %s", strerror(errno));
-    return loop_add(loop, &signals->source);
-}
-
-static int dump_all(const struct farm *farm, const char *dir)
-{
-    int result = 0;
-
-    for (size_t i = 0; dir && i < farm->count; i++) {
-        char *path = sim_text("%s/%s.bin", dir, farm->boards[i]->name);
-
-        if (farm_dump(farm->boards[i], path))
-            result = sim_complain("%s: %s", path, strerror(errno));
-        free(path);
+    switch (option) {
+    case OPTION_ECHO:
+        return !(options->echo = true);
+    case OPTION_CHECKSUM:
+        return !(options->checksum = true);
+    case OPTION_STRICT_PARITY:
+        return !(options->strict_parity = true);
+    case OPTION_STRICT_SYNC:
+        return !(options->strict_sync = true);
+    case OPTION_RESET_ON_OPEN:
+        return !(options->reset_on_open = true);
+    case OPTION_LISTEN:
+        return options->listen = text, 0;
+    case OPTION_WAKEUP:
+        return take_wakeup(options, text);
+    case OPTION_BAUD:
+        return options_number("baud", text, 1200, 12000000, &options->baud);
+    case OPTION_MAX_BAUD:
+        return options_number("max-baud", text, 1200, 12000000, &options->max_baud);
+    default:
+        return -1;
     }
-    return result;
 }
 
-static int serve(struct farm *farm, struct control *control, struct loop *loop)
-{
-    if (control_open(control, farm))
-        return -1;
-    (void)printf("ready %zu boards in %s\n", farm->count + helper_boards(farm->helper), farm->dir);
-    (void)fflush(stdout);
-    if (loop_run(loop))
-        return -1;
-    return dump_all(farm, farm->options->dump_dir);
-}
-
-/* The parent may have died before the kernel was asked to tell of it. */
-static bool orphaned(const struct options *options, pid_t parent)
-{
-    if (!options->with_parent)
-        return false;
-    (void)prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
-    return getppid() != parent;
-}
-
-/* Without the right to it the farm runs all the same, only less evenly. */
-static void take_priority(const struct options *options)
-{
-    const struct sched_param lowest = {.sched_priority = 1};
-
-    if (options->realtime && sched_setscheduler(0, SCHED_RR, &lowest))
-        (void)sim_complain("no real-time priority: %s", strerror(errno));
-}
-
-static int simulate(const struct options *options, pid_t parent)
-{
-    struct loop loop;
-    struct signals signals;
-    struct farm farm = {.count = 0};
-    struct control control = {.source = {.fd = -1}};
-    int result = -1;
-
-    if (loop_open(&loop))
-        return -1;
-    take_priority(options);
-    if (!open_signals(&signals, &loop)) {
-        if (!farm_open(&farm, &loop, options) && !orphaned(options, parent))
-            result = serve(&farm, &control, &loop);
-        control_close(&control);
-        farm_close(&farm);
-        (void)close(signals.source.fd);
-    }
-    loop_close(&loop);
-    return result;
-}
+static const struct program flashfarm_sim = {
+    .name = "flashfarm-sim",
+    .usage = usage,
+    .options = known,
+    .take = take,
+    .list_chips = models_list_chips,
+    .control = "control",
+    .conf = "flashfarm.conf",
+    .owns_folder = true,
+    .boards_max = 1664, /* as many as there are names: A1 to CZ16 */
+    .operations = &own_operations,
+    .add = own_add,
+    .free_board = own_free_board,
+    .write_conf = own_write_conf,
+    .refer_fault = own_refer_fault,
+    .start = own_start,
+    .others = own_others,
+    .ask = own_ask,
+    .close = own_close,
+};
 
 int main(int count, char **arguments)
 {
-    struct options options;
-    pid_t parent = getppid();
-    int result;
-
     if (count > 1 && !strcmp(arguments[1], "ctl"))
         return control_client(count - 2, arguments + 2);
-    result = options_parse(&options, count, arguments);
-    if (!result)
-        result = simulate(&options, parent);
-    options_free(&options);
-    return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return program_run(&flashfarm_sim, count, arguments);
 }

@@ -45,8 +45,8 @@ enum misc {
 };
 
 struct isp {
+    struct p89_memory memory; /* first, for p89_identify and its like */
     struct receiver receiver;
-    struct p89_memory memory;
     uint8_t ucfg[2], boot_vector, status;
     enum isp_phase phase;
     uint64_t break_ns;
@@ -118,12 +118,12 @@ static bool lands(struct isp *isp, uint32_t at, uint8_t *bytes, uint32_t count, 
         spend(isp, p89_pages(at, landing) * P89_PAGE_WRITE_NS);
         isp->receiver.board->counters.written_bytes += landing;
     }
-    if (fate == FATE_HANGS || fate == FATE_TORN)
+    if (receiver_dies(&isp->receiver, fate)) {
         isp->phase = ISP_HUNG;
-    if (fate == FATE_TORN)
-        board_vanish(isp->receiver.board, isp->receiver.now_ns);
+        return false;
+    }
     *good = fate != FATE_REFUSED && p89_equal(&isp->memory, at, bytes, count);
-    return fate != FATE_HANGS && fate != FATE_TORN && fate != FATE_UNANSWERED;
+    return fate != FATE_UNANSWERED;
 }
 
 /* A record may fill a part of one page; over its end it is refused. */
@@ -405,43 +405,9 @@ static void *create(struct board *board, size_t chip_index)
 
     isp->receiver = (struct receiver){.board = board, .depth = 1};
     isp->memory.chip = p89_chip_at(chip_index);
+    isp->memory.resident_at = isp->memory.chip->flash_bytes - BOOT_BYTES;
     renew(isp);
     return isp;
-}
-
-static void identify(void *state, uint64_t identity)
-{
-    struct isp *isp = state;
-
-    p89_identify(&isp->memory, identity);
-}
-
-static void lock(void *state)
-{
-    struct isp *isp = state;
-
-    p89_secure(&isp->memory);
-}
-
-static void spoil(void *state, uint64_t address)
-{
-    struct isp *isp = state;
-
-    isp->memory.bad_at = address ? (uint32_t)address : 4;
-}
-
-static int fill(void *state, int byte, FILE *content)
-{
-    struct isp *isp = state;
-
-    return p89_fill(&isp->memory, isp->memory.chip->flash_bytes - BOOT_BYTES, byte, content);
-}
-
-static int dump(const void *state, FILE *file)
-{
-    const struct isp *isp = state;
-
-    return p89_dump(&isp->memory, file);
 }
 
 static const char *phase(const void *state)
@@ -480,11 +446,11 @@ const struct model p89_isp_model = {
     .run = run,
     .set_break = set_break,
     .renew = renew,
-    .identify = identify,
-    .lock = lock,
-    .spoil = spoil,
-    .fill = fill,
-    .dump = dump,
+    .identify = p89_identify,
+    .lock = p89_secure,
+    .spoil = p89_spoil,
+    .fill = p89_fill,
+    .dump = p89_dump,
     .phase = phase,
     .describe = describe,
     .conf_entry = conf_entry,

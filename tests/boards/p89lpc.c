@@ -43,17 +43,27 @@ bool p89_resident_intact(const struct p89_memory *memory, uint32_t resident)
     return true;
 }
 
-void p89_identify(struct p89_memory *memory, uint64_t identity)
+void p89_identify(void *state, uint64_t identity)
 {
+    struct p89_memory *memory = state;
     uint64_t mixed = sim_mix(identity);
 
     for (size_t i = 0; i < P89_UID_BYTES; i++)
         memory->uid[i] = (uint8_t)(mixed >> (8 * i));
 }
 
-void p89_secure(struct p89_memory *memory)
+void p89_secure(void *state)
 {
+    struct p89_memory *memory = state;
+
     memset(memory->security, P89_SECURED, sizeof memory->security);
+}
+
+void p89_spoil(void *state, uint64_t address)
+{
+    struct p89_memory *memory = state;
+
+    memory->bad_at = address ? (uint32_t)address : 4;
 }
 
 bool p89_inside(const struct p89_memory *memory, uint32_t at, uint32_t count)
@@ -91,9 +101,11 @@ uint32_t p89_pages(uint32_t at, uint32_t count)
     return (at + count - 1) / P89_PAGE_BYTES - at / P89_PAGE_BYTES + 1;
 }
 
-int p89_fill(struct p89_memory *memory, uint32_t end, int byte, FILE *content)
+int p89_fill(void *state, int byte, FILE *content)
 {
-    for (uint32_t at = 0; at < end; at++) {
+    struct p89_memory *memory = state;
+
+    for (uint32_t at = 0; at < memory->resident_at; at++) {
         int next = content ? getc(content) : byte;
 
         if (next == EOF)
@@ -103,7 +115,9 @@ int p89_fill(struct p89_memory *memory, uint32_t end, int byte, FILE *content)
     return content && ferror(content) ? -1 : 0;
 }
 
-int p89_dump(const struct p89_memory *memory, FILE *file)
+int p89_dump(const void *state, FILE *file)
 {
+    const struct p89_memory *memory = state;
+
     return fwrite(memory->flash, memory->chip->flash_bytes, 1, file) == 1 ? 0 : -1;
 }

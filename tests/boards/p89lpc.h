@@ -36,6 +36,7 @@ struct p89_chip {
 
 struct p89_memory {
     const struct p89_chip *chip;
+    uint32_t resident_at; /* from here to the end all is the loader's: an operator's fill stops there */
     uint8_t flash[P89_FLASH_MAX_BYTES];
     uint8_t security[P89_SECTORS_MAX];
     uint8_t uid[P89_UID_BYTES];
@@ -47,8 +48,6 @@ const struct p89_chip *p89_chip_at(size_t index);
 
 /* As delivered: erased, unprotected, with `resident` bytes of loader at the end, stable noise. */
 void p89_renew(struct p89_memory *memory, uint32_t resident);
-void p89_identify(struct p89_memory *memory, uint64_t identity);
-void p89_secure(struct p89_memory *memory); /* every sector */
 
 bool p89_inside(const struct p89_memory *memory, uint32_t at, uint32_t count);
 /* Does any sector of the range have one of these bits? */
@@ -63,8 +62,11 @@ uint32_t p89_pages(uint32_t at, uint32_t count); /* how many the range touches *
 uint8_t p89_resident_byte(uint32_t at);
 bool p89_resident_intact(const struct p89_memory *memory, uint32_t resident);
 
-/* An operator's way in and out; the resident loader stays. */
-int p89_fill(struct p89_memory *memory, uint32_t end, int byte, FILE *content);
-int p89_dump(const struct p89_memory *memory, FILE *file);
+/* For struct model: the state of a model with this memory begins with it. */
+void p89_identify(void *state, uint64_t identity);
+void p89_secure(void *state); /* every sector */
+void p89_spoil(void *state, uint64_t address);
+int p89_fill(void *state, int byte, FILE *content);
+int p89_dump(const void *state, FILE *file);
 
 #endif

@@ -76,3 +76,10 @@ uint32_t fate_applied(enum fate fate, uint8_t *bytes, uint32_t count)
     }
     return count;
 }
+
+bool receiver_dies(const struct receiver *receiver, enum fate fate)
+{
+    if (fate == FATE_TORN)
+        board_vanish(receiver->board, receiver->now_ns);
+    return fate == FATE_TORN || fate == FATE_HANGS;
+}

@@ -36,4 +36,7 @@ enum fate next_fate(struct board *board);
 /* How many of the bytes land by that fate; may flip one of their bits. */
 uint32_t fate_applied(enum fate fate, uint8_t *bytes, uint32_t count);
 
+/* Torn: takes the port away. True: nothing is answered any more. */
+bool receiver_dies(const struct receiver *receiver, enum fate fate);
+
 #endif

@@ -100,11 +100,11 @@ static enum unit_status write_by_fate(struct unit *unit, uint32_t at, uint8_t *b
         spend(unit, p89_pages(at, landing) * P89_PAGE_WRITE_NS);
         unit->receiver.board->counters.written_bytes += landing;
     }
-    if (fate == FATE_HANGS || fate == FATE_TORN)
+    if (receiver_dies(&unit->receiver, fate)) {
         unit->phase = UNIT_HUNG;
-    if (fate == FATE_TORN)
-        board_vanish(unit->receiver.board, unit->receiver.now_ns);
-    if (fate == FATE_HANGS || fate == FATE_TORN || fate == FATE_UNANSWERED)
+        return STATUS_MUTE;
+    }
+    if (fate == FATE_UNANSWERED)
         return STATUS_MUTE;
     return p89_equal(&unit->memory, at, bytes, count) ? STATUS_DONE : STATUS_DIFFERS;
 }

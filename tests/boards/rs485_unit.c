@@ -22,7 +22,7 @@ enum { ESCAPE = 0x1B, ESCAPE_ADDRESS = 0x01, AUTOBAUD = 0x55 };
 
 uint32_t unit_span(const struct unit *unit)
 {
-    return unit->memory.chip->flash_bytes - UNIT_LOADER_BYTES - UNIT_SHARED_BYTES;
+    return unit->memory.resident_at;
 }
 
 static const uint8_t *address_pair(const struct unit *unit)
@@ -359,44 +359,10 @@ static void *create(struct board *board, size_t chip_index)
 
     unit->receiver = (struct receiver){.board = board, .depth = 1};
     unit->memory.chip = p89_chip_at(chip_index);
+    unit->memory.resident_at = unit->memory.chip->flash_bytes - UNIT_LOADER_BYTES - UNIT_SHARED_BYTES;
     unit->escape = options->escape || (!options->parity && !board_wired(board));
     renew(unit);
     return unit;
-}
-
-static void identify(void *state, uint64_t identity)
-{
-    struct unit *unit = state;
-
-    p89_identify(&unit->memory, identity);
-}
-
-static void lock(void *state)
-{
-    struct unit *unit = state;
-
-    p89_secure(&unit->memory);
-}
-
-static void spoil(void *state, uint64_t address)
-{
-    struct unit *unit = state;
-
-    unit->memory.bad_at = address ? (uint32_t)address : 4;
-}
-
-static int fill(void *state, int byte, FILE *content)
-{
-    struct unit *unit = state;
-
-    return p89_fill(&unit->memory, unit_span(unit), byte, content);
-}
-
-static int dump(const void *state, FILE *file)
-{
-    const struct unit *unit = state;
-
-    return p89_dump(&unit->memory, file);
 }
 
 static const char *phase(const void *state)
@@ -442,11 +408,11 @@ const struct model rs485_unit_model = {
     .reset = reset,
     .set_break = set_break,
     .renew = renew,
-    .identify = identify,
-    .lock = lock,
-    .spoil = spoil,
-    .fill = fill,
-    .dump = dump,
+    .identify = p89_identify,
+    .lock = p89_secure,
+    .spoil = p89_spoil,
+    .fill = p89_fill,
+    .dump = p89_dump,
     .phase = phase,
     .describe = describe,
     .conf_entry = conf_entry,

@@ -43,8 +43,8 @@ struct unit_group {
 };
 
 struct unit {
+    struct p89_memory memory; /* first, for p89_identify and its like */
     struct receiver receiver;
-    struct p89_memory memory;
     enum unit_phase phase;
     bool escape;
     bool touched; /* has accepted an erase or a write since reset */

@@ -8,6 +8,7 @@
 #include "fiber.h"
 #include "program.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@ enum part {
     PART_OTHER,     /* another image */
     PART_BYSTANDER, /* its station is open, and has nothing to do */
     PART_CANCEL,    /* the image, and a cancellation on the way */
+    PART_PROBE,     /* nothing to do, and asks all the time whether its unit is there */
 };
 
 struct line_case {
@@ -32,6 +34,7 @@ struct line_case {
     bool remote;
     enum part parts[UNITS + 1]; /* by address less one; the last one is an address without a unit */
     int cancel_ms;
+    int stall_ms; /* when the line stands still for a moment, so that packets pile up; 0: never */
     enum failure failures[UNITS + 1]; /* FAILURE_NONE: pass */
     double passes_most;               /* how often the image may have gone over the wire altogether */
 };
@@ -65,6 +68,16 @@ static const struct line_case cases[] = {
      .remote = true,
      .parts = {PART_PROGRAM, PART_PROGRAM, PART_PROGRAM, PART_BYSTANDER},
      .passes_most = ONE_PASS},
+    {.what = "a unit that is asked meanwhile is there",
+     .options = "--pace",
+     .parts = {PART_PROGRAM, PART_PROBE, PART_PROGRAM, PART_PROBE},
+     .passes_most = ONE_PASS},
+    {.what = "packets pile up in the pass",
+     .options = "--pace",
+     .remote = true,
+     .parts = ALL,
+     .stall_ms = 1100,
+     .passes_most = ONE_PASS},
     {.what = "an unknown unit: nothing is sent to all",
      .options = "",
      .remote = true,
@@ -81,6 +94,12 @@ static const struct line_case cases[] = {
      .parts = ALL,
      .failures = {[1] = FAILURE_TIMEOUT},
      .passes_most = ONE_PASS},
+    {.what = "one falls silent, and the others' blocks arrive once",
+     .options = "--pace --fault A2=hang@5",
+     .remote = true,
+     .parts = ALL,
+     .failures = {[1] = FAILURE_TIMEOUT},
+     .passes_most = 1.35},
     {.what = "one misses a block of the pass",
      .options = "--fault A3=nack-once@5",
      .parts = ALL,
@@ -135,7 +154,7 @@ struct scene {
     uv_loop_t loop;
     struct fibers *fibers;
     struct image image, other;
-    size_t running;
+    size_t running, probing;
 };
 
 struct station {
@@ -271,6 +290,32 @@ static void program_unit(struct station *station)
     free(session.state);
 }
 
+/* It has to find its unit sooner or later, and must never say that it is not there. */
+static void probe_unit(const struct station *station)
+{
+    const struct protocol *protocol = protocol_find("rs485-isp");
+    struct log_output output = log_output_stderr(LOG_ERROR);
+    struct error error = ERROR_NONE;
+    unsigned found = 0, unasked = 0;
+
+    while (station->scene->running > station->scene->probing) {
+        struct session session = {.port = station->port,
+                                  .protocol = protocol,
+                                  .wakeup = station->scene->line_case->remote ? WAKEUP_PARITY : WAKEUP_ESCAPE,
+                                  .log = log_named(&output, "probe %u", station->address),
+                                  .deadline_us = port_now_us(station->port) + 3000000,
+                                  .state = allocate(1, protocol->state_size)};
+        int status = protocol->probe(&session, &error);
+
+        CHECK(status == 0 || status == -EALREADY);
+        found += status == 0;
+        unasked += status == -EALREADY;
+        free(session.state);
+        (void)port_sleep(station->port, 50000);
+    }
+    CHECK(found > 0 && unasked > found);
+}
+
 static void run_station(void *argument)
 {
     struct station *station = argument;
@@ -280,8 +325,12 @@ static void run_station(void *argument)
 
     if (CHECK(port_open(&station->port, name, scene->fibers, &clock_system, &error) == 0)) {
         scene->running++;
-        if (station->part != PART_BYSTANDER)
+        scene->probing += station->part == PART_PROBE;
+        if (station->part == PART_PROBE)
+            probe_unit(station);
+        else if (station->part != PART_BYSTANDER)
             program_unit(station);
+        scene->probing -= station->part == PART_PROBE;
         /* As in the daemon, ports stay open while anybody works. */
         for (scene->running--; scene->running > 0;)
             (void)port_sleep(station->port, 20000);
@@ -299,6 +348,18 @@ static void cancel_station(void *argument)
     (void)fiber_sleep_until(scene->fibers, &clock_system,
                             clock_monotonic_us(&clock_system) + scene->line_case->cancel_ms * 1000LL);
     fiber_cancel(station->fiber);
+}
+
+/* Bytes that are on their way meanwhile arrive without the pauses that were between them. */
+static void stall_line(void *argument)
+{
+    const struct scene *scene = argument;
+
+    (void)fiber_sleep_until(scene->fibers, &clock_system,
+                            clock_monotonic_us(&clock_system) + scene->line_case->stall_ms * 1000LL);
+    CHECK(kill(scene->pid, SIGSTOP) == 0);
+    (void)fiber_sleep_until(scene->fibers, &clock_system, clock_monotonic_us(&clock_system) + 60000);
+    CHECK(kill(scene->pid, SIGCONT) == 0);
 }
 
 /* --- cases -------------------------------------------------------------------------------- */
@@ -319,7 +380,7 @@ static void judge_station(const struct scene *scene, const struct station *stati
     enum failure wanted = scene->line_case->failures[station->address - 1];
     bool good = true;
 
-    if (station->part == PART_NONE || station->part == PART_BYSTANDER) {
+    if (station->part == PART_NONE || station->part == PART_BYSTANDER || station->part == PART_PROBE) {
         if (station->address <= UNITS) /* nobody has touched it */
             good = CHECK(!flash_is(scene, station->address, &scene->image));
     } else {
@@ -348,6 +409,8 @@ static void play(struct scene *scene, struct station *stations)
         if (station->part == PART_CANCEL)
             (void)fiber_start(scene->fibers, "cancel", cancel_station, NULL, station);
     }
+    if (scene->line_case->stall_ms)
+        (void)fiber_start(scene->fibers, "stall", stall_line, NULL, scene);
     CHECK(uv_run(&scene->loop, UV_RUN_DEFAULT) == 0);
     fibers_free(scene->fibers);
     CHECK(uv_run(&scene->loop, UV_RUN_DEFAULT) == 0 && uv_loop_close(&scene->loop) == 0);

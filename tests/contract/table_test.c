@@ -6,7 +6,7 @@
  * the protocol has cleaned up behind itself, waiting again where it had to, within its own second. Nothing
  * may be left behind: the sanitizers' runs of this test say so.
  *
- *   table_test FOLDER     FOLDER/<protocol>/<case>.dialogue */
+ *   table_test FOLDER [STRIDE]     FOLDER/<protocol>/<case>.dialogue; only every STRIDE-th call */
 #include "test.h"
 
 #include "alloc.h"
@@ -242,11 +242,11 @@ static bool bearable(enum mishap mishap, const struct case_result *result)
 }
 
 static size_t spring_everywhere(const char *path, const struct protocol *protocol,
-                                struct conversation *conversation, enum mishap mishap)
+                                struct conversation *conversation, enum mishap mishap, size_t stride)
 {
-    size_t at = 1, passes = 0;
+    size_t at = 1, passes = 0, count = 0;
 
-    for (;; at++) {
+    for (;; at += stride, count++) {
         struct case_result result = play(path, protocol, conversation, mishap, at);
 
         if (!result.sprung)
@@ -260,10 +260,10 @@ static size_t spring_everywhere(const char *path, const struct protocol *protoco
             (void)fprintf(stderr, "  %s: %s at call %zu spoils a run that had passed without it earlier\n",
                           path, mishap_words[mishap], at);
     }
-    return at - 1;
+    return count;
 }
 
-static void test_dialogue(const char *path, const struct protocol *protocol, const char *name)
+static void test_dialogue(const char *path, const struct protocol *protocol, const char *name, size_t stride)
 {
     struct conversation conversation;
     int before = test_failures;
@@ -273,7 +273,7 @@ static void test_dialogue(const char *path, const struct protocol *protocol, con
         return;
     if (strcmp(conversation.outcome, "pass") == 0) {
         for (int mishap = GONE; mishap < MISHAP_COUNT; mishap++)
-            total += spring_everywhere(path, protocol, &conversation, (enum mishap)mishap);
+            total += spring_everywhere(path, protocol, &conversation, (enum mishap)mishap, stride);
         (void)printf("%s %s/%s, %zu mishaps\n", test_failures == before ? "ok  " : "FAIL", protocol->name,
                      name, total);
     }
@@ -290,7 +290,7 @@ static bool short_enough(const char *path)
     return good;
 }
 
-static size_t test_protocol(const char *folder, const struct protocol *protocol)
+static size_t test_protocol(const char *folder, const struct protocol *protocol, size_t stride)
 {
     char *path = format_text("%s/%s", folder, protocol->name);
     DIR *directory = opendir(path);
@@ -301,7 +301,7 @@ static size_t test_protocol(const char *folder, const struct protocol *protocol)
         char *file = format_text("%s/%s", path, entry->d_name);
 
         if (strstr(entry->d_name, ".dialogue") && short_enough(file)) {
-            test_dialogue(file, protocol, entry->d_name);
+            test_dialogue(file, protocol, entry->d_name, stride);
             count++;
         }
         free(file);
@@ -314,10 +314,12 @@ static size_t test_protocol(const char *folder, const struct protocol *protocol)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
+    size_t stride = argc == 3 ? strtoul(argv[2], NULL, 10) : 1;
+
+    if (argc < 2 || argc > 3 || stride == 0)
         return 2;
     for (size_t i = 0; protocols[i]; i++)
-        if (!CHECK(test_protocol(argv[1], protocols[i]) > 0))
+        if (!CHECK(test_protocol(argv[1], protocols[i], stride) > 0))
             (void)fprintf(stderr, "  %s has no dialogue\n", protocols[i]->name);
     return test_failures ? 1 : 0;
 }

@@ -5,7 +5,8 @@
  * was cut off must never be taken for a pass; one that was changed only when the rest of it was said all the
  * same.
  *
- *   dialogue_test FOLDER                                      all FOLDER/<protocol>/<case>.dialogue
+ *   dialogue_test FOLDER [STRIDE]                             all FOLDER/<protocol>/<case>.dialogue, broken
+ *                                                             at every STRIDE-th line
  *   dialogue_test --play PROTOCOL FILE                        one file
  *   dialogue_test --record PORT CHIP PROTOCOL FILE [ENTRY]    makes one from a board, with the standard image
  *
@@ -113,7 +114,8 @@ static void break_at(const struct protocol *protocol, struct conversation *conve
  */
 #define ENDS 400
 
-static size_t break_everywhere(const struct protocol *protocol, struct conversation *conversation)
+static size_t break_everywhere(const struct protocol *protocol, struct conversation *conversation,
+                               size_t stride)
 {
     size_t count = conversation->line_count, middle = count > 2 * ENDS ? (count - 2 * ENDS) / ENDS + 1 : 1;
     size_t broken = 0;
@@ -123,7 +125,7 @@ static size_t break_everywhere(const struct protocol *protocol, struct conversat
     for (size_t line = 0; line < count; line++) {
         const char *text = conversation->lines[line];
 
-        if ((text[0] != '>' && text[0] != '<') ||
+        if ((text[0] != '>' && text[0] != '<') || line % stride != 0 ||
             (line >= ENDS && line + ENDS < count && (line - ENDS) % middle != 0))
             continue;
         break_at(protocol, conversation, line);
@@ -132,7 +134,7 @@ static size_t break_everywhere(const struct protocol *protocol, struct conversat
     return broken;
 }
 
-static void test_path(const char *path, const struct protocol *protocol)
+static void test_path(const char *path, const struct protocol *protocol, size_t stride)
 {
     const char *slash = strrchr(path, '/');
     struct conversation conversation;
@@ -141,22 +143,22 @@ static void test_path(const char *path, const struct protocol *protocol)
 
     if (CHECK(read_conversation(&conversation, path))) {
         play_whole(path, protocol, &conversation);
-        broken = break_everywhere(protocol, &conversation);
+        broken = break_everywhere(protocol, &conversation, stride);
     }
     (void)printf("%s %s/%s, broken at %zu lines\n", test_failures == before ? "ok  " : "FAIL", protocol->name,
                  slash ? slash + 1 : path, broken);
     free_conversation(&conversation);
 }
 
-static void test_file(const char *folder, const struct protocol *protocol, const char *name)
+static void test_file(const char *folder, const struct protocol *protocol, const char *name, size_t stride)
 {
     char *path = format_text("%s/%s/%s", folder, protocol->name, name);
 
-    test_path(path, protocol);
+    test_path(path, protocol, stride);
     free(path);
 }
 
-static size_t test_protocol(const char *folder, const struct protocol *protocol)
+static size_t test_protocol(const char *folder, const struct protocol *protocol, size_t stride)
 {
     char *path = format_text("%s/%s", folder, protocol->name);
     DIR *directory = opendir(path);
@@ -165,7 +167,7 @@ static size_t test_protocol(const char *folder, const struct protocol *protocol)
 
     while (directory && (entry = readdir(directory)))
         if (strstr(entry->d_name, ".dialogue")) {
-            test_file(folder, protocol, entry->d_name);
+            test_file(folder, protocol, entry->d_name, stride);
             count++;
         }
     if (directory)
@@ -213,15 +215,19 @@ static int record(const char *port_name, const char *chip, const char *protocol_
 
 int main(int argc, char **argv)
 {
+    size_t stride = 1;
+
     if ((argc == 6 || argc == 7) && strcmp(argv[1], "--record") == 0)
         return record(argv[2], argv[3], argv[4], argv[5], argc == 7 ? argv[6] : "none");
     if (argc == 4 && strcmp(argv[1], "--play") == 0 && protocol_find(argv[2])) {
-        test_path(argv[3], protocol_find(argv[2]));
+        test_path(argv[3], protocol_find(argv[2]), 1);
         return test_failures ? 1 : 0;
     }
-    if (argc != 2)
+    if (argc == 3)
+        stride = strtoul(argv[2], NULL, 10);
+    if (argc < 2 || argc > 3 || stride == 0)
         return 2;
     for (size_t i = 0; protocols[i]; i++)
-        CHECK(test_protocol(argv[1], protocols[i]) > 0);
+        CHECK(test_protocol(argv[1], protocols[i], stride) > 0);
     return test_failures ? 1 : 0;
 }

@@ -126,6 +126,26 @@ static void test_code_read_protection(void)
     free(content);
 }
 
+/* On ARM7 the word stands elsewhere, and the older ones obey but one. */
+static void test_code_read_protection_of_arm7(void)
+{
+    struct content *content = lpc_content(5);
+    struct error error;
+
+    put_word(content->bytes + 0x2FC, 0x87654321); /* nothing but data there */
+    CHECK(check_lpc("lpc2148", content, &error) == 0);
+    CHECK(refuses(check("lpc-uart", "lpc2148", content, PROTECTION_READ, &error), &error, "0x000001fc",
+                  "0x87654321"));
+    put_word(content->bytes + 0x1FC, 0x12345678);
+    CHECK(refuses(check_lpc("lpc2148", content, &error), &error, "CRP1", "0x000001fc"));
+    CHECK(refuses(check("lpc-uart", "lpc2148", content, PROTECTION_READ, &error), &error, "0x000001fc",
+                  "0x87654321"));
+    put_word(content->bytes + 0x1FC, 0x87654321);
+    CHECK(refuses(check_lpc("lpc2148", content, &error), &error, "CRP2", "0x000001fc"));
+    CHECK(check("lpc-uart", "lpc2148", content, PROTECTION_READ, &error) == 0);
+    free(content);
+}
+
 /* The start of an application image: magic, segments, mode, size; entry; pins; the chip. */
 static struct content *esp_content(uint32_t address, uint8_t chip)
 {
@@ -186,6 +206,7 @@ static const struct test tests[] = {
     {"LPC: sum of the vectors", test_vector_sum},
     {"LPC: part of the vectors", test_part_of_the_vectors},
     {"LPC: code read protection", test_code_read_protection},
+    {"LPC: code read protection of ARM7 parts", test_code_read_protection_of_arm7},
     {"ESP: bootloader", test_bootloader},
     {"ESP8266: kept behind an image", test_kept_behind_an_image},
 };

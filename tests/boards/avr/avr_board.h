@@ -4,14 +4,12 @@
 #ifndef SIM_AVR_BOARD_H
 #define SIM_AVR_BOARD_H
 
-#include "avr_options.h"
 #include "faults.h"
 #include "loader.h"
 #include "loop.h"
 #include "mcu.h"
+#include "options.h"
 #include "port.h"
-
-#include <stdio.h>
 
 struct counters {
     uint64_t writes, erases, written_bytes, received_bytes, sent_bytes;
@@ -24,7 +22,7 @@ struct outgoing {
 
 struct avr_board {
     struct loop *loop;
-    const struct avr_options *options;
+    const struct options *options;
     struct port port;
     struct timer timer;
 
@@ -55,15 +53,7 @@ void avr_board_close(struct avr_board *board);
 
 /* For the operator. */
 void avr_board_reset(struct avr_board *board);
-void avr_board_remove(struct avr_board *board);
-int avr_board_insert(struct avr_board *board);
 void avr_board_unplug(struct avr_board *board);
 int avr_board_replug(struct avr_board *board);
-int avr_board_set_fault(struct avr_board *board, const char *text, char *why, size_t size);
-const char *avr_board_phase(const struct avr_board *board);
-void avr_board_describe(const struct avr_board *board, char *text, size_t size);
-int avr_board_dump(const struct avr_board *board, const char *path, bool eeprom);
-/* The application's part of flash, from content or with byte; the bootloader stays. */
-int avr_board_fill(struct avr_board *board, int byte, FILE *content);
 
 #endif

@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All AVR boards of one simulator: names, folder, the stations that go into the configuration. */
+/* The boards of flashfarm-sim-avr, in the words of struct program. */
 #ifndef SIM_AVR_FARM_H
 #define SIM_AVR_FARM_H
 
-#include "avr_board.h"
+#include "farm.h"
 
-struct avr_farm {
-    struct loop *loop;
-    const struct avr_options *options;
-    char *dir; /* real path */
-    int inotify_fd;
-    struct source changes;
-    struct avr_board **boards;
-    size_t count;
-};
+int avr_farm_add(struct farm *farm, const char *chip, size_t count, const char *kind);
+void avr_farm_free_board(void *board);
+int avr_farm_write_conf(const struct farm *farm, FILE *file);
 
-/* Makes boards, links and DIR/avr.conf. 0 or -1 with a complaint; avr_farm_close is right after either. */
-int avr_farm_open(struct avr_farm *farm, struct loop *loop, const struct avr_options *options);
-void avr_farm_close(struct avr_farm *farm);
-struct avr_board *avr_farm_find(const struct avr_farm *farm, const char *name);
+/* avr_operator.c */
+extern const struct operations avr_operations;
 
 #endif

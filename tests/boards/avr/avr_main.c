@@ -1,92 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* flashfarm-sim-avr: real AVR bootloaders on simulated chips. Starts, waits for a signal, tidies up.
+/* flashfarm-sim-avr: real AVR bootloaders on simulated chips. What it is called and
+ * which options are its own.
  *
  * This is the only program of flashfarm that is linked with libsimavr, which is under the GPL, version 3: as
  * a whole, the program may be passed on under that licence only. Its sources here are Apache-2.0, as all
  * others, and nothing else of flashfarm is linked with it. */
-#include "avr_control.h"
 #include "avr_farm.h"
-#include "common.h"
+#include "loader.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
+#include <getopt.h>
 #include <sim_avr.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
+#include <stdio.h>
 #include <unistd.h>
 
-struct signals {
-    struct source source;
-    struct loop *loop;
+static const char usage[] =
+    "usage: flashfarm-sim-avr --boards CHIP[:LOADER]=COUNT[,...] --dir DIR [option...]\n"
+    "Real AVR bootloaders on simulated chips, on ptys: DIR/A1, DIR/A2, ... and the stations for them in\n"
+    "DIR/avr.conf. flashfarm-sim starts this program for the chips that it does not know itself.\n\n"
+    "  --pace              bytes take their time on the wire, flash and EEPROM take datasheet times\n"
+    "  --remote[=LIST]     ports are RFC 2217 on 127.0.0.1 instead of ptys: all, those named, or the first "
+    "N\n"
+    "  --turnaround US     every answer reaches the client this much later (default 0)\n"
+    "  --fault NAME=KIND[@N]  a board with a fault; may be repeated\n"
+    "  --first N           index of the first board (default 0: A1)\n"
+    "  --prefix TEXT       stands before every name\n"
+    "  --loader FILE       another bootloader than the chips' own, Intel HEX\n"
+    "  --seed N            other noise\n"
+    "  --dump-dir DIR      at the end the flash of every board is written to DIR/NAME.bin\n"
+    "  --realtime          real-time priority (needs the right to it)\n"
+    "  --with-parent       ends when its parent process does\n"
+    "  --chips             lists the chips and their bootloaders\n";
+
+enum choice {
+    OPTION_FIRST = OPTION_OWN,
+    OPTION_PREFIX,
+    OPTION_LOADER,
 };
 
-static void on_signal(struct source *source)
+static const struct option known[] = {
+    {.name = "first", .has_arg = required_argument, .val = OPTION_FIRST},
+    {.name = "prefix", .has_arg = required_argument, .val = OPTION_PREFIX},
+    {.name = "loader", .has_arg = required_argument, .val = OPTION_LOADER},
+    {.name = NULL},
+};
+
+static int take(struct options *options, int option, const char *text)
 {
-    struct signals *signals = (struct signals *)((char *)source - offsetof(struct signals, source));
-
-    signals->loop->stop = true;
-}
-
-static int open_signals(struct signals *signals, struct loop *loop)
-{
-    sigset_t set;
-
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    *signals = (struct signals){.loop = loop};
-    signals->source =
-        (struct source){.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = on_signal};
-    if (signals->source.fd < 0)
-        return sim_complain("signals: %s", strerror(errno));
-    return loop_add(loop, &signals->source);
-}
-
-static int dump_all(const struct avr_farm *farm, const char *dir)
-{
-    int result = 0;
-
-    for (size_t i = 0; dir && i < farm->count; i++) {
-        char *path = sim_text("%s/%s.bin", dir, farm->boards[i]->name);
-
-        if (avr_board_dump(farm->boards[i], path, false))
-            result = sim_complain("%s: %s", path, strerror(errno));
-        free(path);
+    switch (option) {
+    case OPTION_FIRST:
+        return options_number("first", text, 0, 10000, &options->first);
+    case OPTION_PREFIX:
+        return options->prefix = text, 0;
+    case OPTION_LOADER:
+        return options->loader = text, 0;
+    default:
+        return -1;
     }
-    return result;
 }
 
-static int serve(struct avr_farm *farm, struct avr_control *control, struct loop *loop, int out_fd)
+static void list_chips(FILE *file, const char *indent)
 {
-    if (avr_control_open(control, farm))
-        return -1;
-    (void)dprintf(out_fd, "ready %zu boards in %s\n", farm->count, farm->dir);
-    if (loop_run(loop))
-        return -1;
-    return dump_all(farm, farm->options->dump_dir);
-}
+    const struct loader *loader;
 
-/* The parent may have died before the kernel was asked to tell of it. */
-static bool orphaned(const struct avr_options *options, pid_t parent)
-{
-    if (!options->with_parent)
-        return false;
-    (void)prctl(PR_SET_PDEATHSIG, (unsigned long)SIGTERM);
-    return getppid() != parent;
-}
-
-/* Without the right to it the farm runs all the same, only less evenly. */
-static void take_priority(const struct avr_options *options)
-{
-    const struct sched_param lowest = {.sched_priority = 1};
-
-    if (options->realtime && sched_setscheduler(0, SCHED_RR, &lowest))
-        (void)sim_complain("no real-time priority: %s", strerror(errno));
+    for (size_t i = 0; (loader = loader_at(i)); i++)
+        (void)fprintf(file, "%s%s:%s\n", indent, loader->chip, loader->name);
 }
 
 /* simavr prints on stdout what has to do with cores; whoever waits for "ready" must not read that. Returns
@@ -102,30 +80,6 @@ static int divert_stdout(void)
         (void)close(null_fd);
     }
     return out_fd;
-}
-
-static int simulate(const struct avr_options *options, pid_t parent)
-{
-    struct loop loop;
-    struct signals signals;
-    struct avr_farm farm = {.count = 0};
-    struct avr_control control = {.source = {.fd = -1}};
-    int result = -1, out_fd;
-
-    if (loop_open(&loop))
-        return -1;
-    out_fd = divert_stdout();
-    take_priority(options);
-    if (!open_signals(&signals, &loop)) {
-        if (!avr_farm_open(&farm, &loop, options) && !orphaned(options, parent))
-            result = serve(&farm, &control, &loop, out_fd);
-        avr_control_close(&control);
-        avr_farm_close(&farm);
-        (void)close(signals.source.fd);
-    }
-    (void)close(out_fd);
-    loop_close(&loop);
-    return result;
 }
 
 /* What simavr has to say of the firmware is not for the line that flashfarm-sim waits for. */
@@ -145,16 +99,24 @@ const char *__lsan_default_suppressions(void)
     return "leak:avr_init_irq\nleak:avr_alloc_irq\nleak:avr_irq_register_notify\nleak:libsimavr\n";
 }
 
+static const struct program flashfarm_sim_avr = {
+    .name = "flashfarm-sim-avr",
+    .usage = usage,
+    .options = known,
+    .take = take,
+    .list_chips = list_chips,
+    .control = "avr-control",
+    .conf = "avr.conf",
+    .boards_max = 256,
+    .operations = &avr_operations,
+    .add = avr_farm_add,
+    .free_board = avr_farm_free_board,
+    .write_conf = avr_farm_write_conf,
+    .open_output = divert_stdout,
+};
+
 int main(int count, char **arguments)
 {
-    struct avr_options options;
-    pid_t parent = getppid();
-    int result;
-
     avr_global_logger_set(log_nothing);
-    result = avr_options_parse(&options, count, arguments);
-    if (!result)
-        result = simulate(&options, parent);
-    avr_options_free(&options);
-    return result < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return program_run(&flashfarm_sim_avr, count, arguments);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See avr_board.h: what an operator can do to a board and ask of it. */
+/* See avr_farm.h: what an operator can do to a board and ask of it, in the words of struct operations. */
 #include "avr_board.h"
-
-#include "common.h"
+#include "avr_farm.h"
 
 #include <string.h>
 
@@ -62,10 +61,12 @@ static int apply(struct avr_board *board, const struct fault_request *request, c
     return 0;
 }
 
-int avr_board_set_fault(struct avr_board *board, const char *text, char *why, size_t size)
+static int set_fault(const struct farm *farm, void *state, const char *text, char *why, size_t size)
 {
+    struct avr_board *board = state;
     struct fault_request request;
 
+    (void)farm;
     if (fault_parse(text, &request, why, size) || apply(board, &request, why, size))
         return -1;
     if (request.kind != FAULT_NONE)
@@ -74,14 +75,40 @@ int avr_board_set_fault(struct avr_board *board, const char *text, char *why, si
     return 0;
 }
 
-void avr_board_remove(struct avr_board *board)
+static const char *name(const void *state)
 {
+    const struct avr_board *board = state;
+
+    return board->name;
+}
+
+static void reset(void *board)
+{
+    avr_board_reset(board);
+}
+
+static void unplug(void *board)
+{
+    avr_board_unplug(board);
+}
+
+static int replug(void *board)
+{
+    return avr_board_replug(board);
+}
+
+static void take_out(void *state)
+{
+    struct avr_board *board = state;
+
     board->present = false;
     board->out_first = board->out_end = 0;
 }
 
-int avr_board_insert(struct avr_board *board)
+static int insert(void *state)
 {
+    struct avr_board *board = state;
+
     board->generation++;
     board->present = true;
     mcu_spoil(board->mcu, MCU_NEVER);
@@ -94,26 +121,28 @@ int avr_board_insert(struct avr_board *board)
     return 0;
 }
 
-const char *avr_board_phase(const struct avr_board *board)
+static const char *phase(const void *state)
 {
     static const char *const names[] = {[MCU_BOOTLOADER] = "bootloader",
                                         [MCU_APPLICATION] = "application",
                                         [MCU_STOPPED] = "stopped",
                                         [MCU_HUNG] = "hung"};
+    const struct avr_board *board = state;
 
     if (!board->port.plugged)
         return "unplugged";
     return board->present ? names[mcu_place(board->mcu)] : "removed";
 }
 
-void avr_board_describe(const struct avr_board *board, char *text, size_t size)
+static void describe(const void *state, char *text, size_t size)
 {
+    const struct avr_board *board = state;
     const struct counters *counters = &board->counters;
 
     (void)snprintf(text, size,
                    "%s chip=%s writes=%llu erases=%llu written=%llu received=%llu sent=%llu overruns=%llu "
                    "baud=%u open=%d generation=%u loader=%s uart=%u watchdog=%d",
-                   avr_board_phase(board), board->loader->chip, (unsigned long long)counters->writes,
+                   phase(board), board->loader->chip, (unsigned long long)counters->writes,
                    (unsigned long long)counters->erases, (unsigned long long)counters->written_bytes,
                    (unsigned long long)counters->received_bytes, (unsigned long long)counters->sent_bytes,
                    (unsigned long long)mcu_overruns(board->mcu), board->line.baud, port_is_open(&board->port),
@@ -121,20 +150,28 @@ void avr_board_describe(const struct avr_board *board, char *text, size_t size)
                    mcu_watchdog_reset(board->mcu));
 }
 
-int avr_board_dump(const struct avr_board *board, const char *path, bool eeprom)
+static int dump(const void *state, FILE *file)
 {
-    FILE *file = fopen(path, "we");
+    const struct avr_board *board = state;
     size_t size;
-    const uint8_t *bytes = eeprom ? mcu_eeprom(board->mcu, &size) : mcu_flash(board->mcu, &size);
-    int result = file && fwrite(bytes, 1, size, file) == size ? 0 : -1;
+    const uint8_t *bytes = mcu_flash(board->mcu, &size);
 
-    if (file && fclose(file))
-        result = -1;
-    return result;
+    return fwrite(bytes, 1, size, file) == size ? 0 : -1;
 }
 
-int avr_board_fill(struct avr_board *board, int byte, FILE *content)
+static int dump_eeprom(const void *state, FILE *file)
 {
+    const struct avr_board *board = state;
+    size_t size;
+    const uint8_t *bytes = mcu_eeprom(board->mcu, &size);
+
+    return fwrite(bytes, 1, size, file) == size ? 0 : -1;
+}
+
+/* The application's part of flash; the bootloader stays. */
+static int fill(void *state, int byte, FILE *content)
+{
+    const struct avr_board *board = state;
     size_t size;
     uint8_t *flash = mcu_flash(board->mcu, &size);
 
@@ -144,3 +181,18 @@ int avr_board_fill(struct avr_board *board, int byte, FILE *content)
         (void)fread(flash, 1, board->loader->boot_address, content);
     return content && ferror(content) ? -1 : 0;
 }
+
+const struct operations avr_operations = {
+    .name = name,
+    .phase = phase,
+    .describe = describe,
+    .reset = reset,
+    .remove = take_out,
+    .insert = insert,
+    .unplug = unplug,
+    .replug = replug,
+    .set_fault = set_fault,
+    .fill = fill,
+    .dump = dump,
+    .dump_eeprom = dump_eeprom,
+};
