@@ -532,6 +532,7 @@ static const struct chip_family lpc1769 = {
     .transfer_max = 4096,
 };
 
+/* LPC2101 and LPC2102 answer the same id: those are told by their refusal to erase what they do not have. */
 static const struct chip_family lpc2103 = {
     SERIES_2103,
     .name = "LPC2103",

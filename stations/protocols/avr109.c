@@ -408,8 +408,8 @@ static int write_block(struct session *session, enum avr_memory memory, uint32_t
         offered = BLOCK_HEAD;
     }
     if (status == 0)
-        status = tell(session, frame + offered, BLOCK_HEAD + size - offered, wait_us, "a block to write",
-                      error);
+        status =
+            tell(session, frame + offered, BLOCK_HEAD + size - offered, wait_us, "a block to write", error);
     state->writing = status < 0;
     if (status < 0)
         return status;

@@ -420,17 +420,35 @@ static int read_security(struct session *session, uint32_t *chip_id, struct erro
     return 0;
 }
 
+/* A chip as old as those that a word of their ROM tells, but another: it knows no number to tell. The word is
+ * believed when it reads the same twice. */
+static int confirm_magic(struct session *session, uint32_t magic, struct error *error)
+{
+    uint32_t again = 0;
+    int status = settle(session, error);
+
+    if (status == 0)
+        status = read_register(session, MAGIC_REGISTER, &again, error);
+    if (status == 0 && again != magic)
+        return error_set(error, -EPROTO, "a word reads differently each time at %" PRIu32 " baud",
+                         session->port->line.baud);
+    return status;
+}
+
 /* The oldest three are told by a word of their ROM; all later ones have a number. The oldest two have nothing
  * to say of their security. */
 static int detect_chip(struct session *session, struct error *error)
 {
-    uint32_t id = 0;
-    int status = read_register(session, MAGIC_REGISTER, &id, error);
+    uint32_t magic = 0, id;
+    int status = read_register(session, MAGIC_REGISTER, &magic, error);
 
+    id = magic;
     if (status == -EBADMSG || (status == 0 && id != MAGIC_ESP8266 && id != MAGIC_ESP32)) {
         status = status == -EBADMSG ? settle(session, error) : 0;
         if (status == 0)
             status = read_security(session, &id, error);
+        if (status == -EBADMSG && magic)
+            status = confirm_magic(session, magic, error);
     }
     if (status < 0)
         return status;

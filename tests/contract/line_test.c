@@ -34,7 +34,7 @@ struct line_case {
     bool remote;
     enum part parts[UNITS + 1]; /* by address less one; the last one is an address without a unit */
     int cancel_ms;
-    int stall_ms; /* when the line stands still for a moment, so that packets pile up; 0: never */
+    unsigned stall_at; /* bytes, after which the line stands still, so that packets pile up; 0: never */
     enum failure failures[UNITS + 1]; /* FAILURE_NONE: pass */
     double passes_most;               /* how often the image may have gone over the wire altogether */
 };
@@ -76,7 +76,7 @@ static const struct line_case cases[] = {
      .options = "--pace",
      .remote = true,
      .parts = ALL,
-     .stall_ms = 1100,
+     .stall_at = 1000,
      .passes_most = ONE_PASS},
     {.what = "an unknown unit: nothing is sent to all",
      .options = "",
@@ -146,6 +146,8 @@ static const struct line_case cases[] = {
      .passes_most = ONE_PASS},
 };
 
+struct station;
+
 struct scene {
     const struct line_case *line_case;
     char directory[48];
@@ -155,6 +157,7 @@ struct scene {
     struct fibers *fibers;
     struct image image, other;
     size_t running, probing;
+    const struct station *stations;
 };
 
 struct station {
@@ -350,13 +353,22 @@ static void cancel_station(void *argument)
     fiber_cancel(station->fiber);
 }
 
+static uint64_t sent_by_all(const struct scene *scene)
+{
+    uint64_t sent = 0;
+
+    for (unsigned i = 0; i <= UNITS; i++)
+        sent += scene->stations[i].port ? scene->stations[i].port->meter.sent : 0;
+    return sent;
+}
+
 /* Bytes that are on their way meanwhile arrive without the pauses that were between them. */
 static void stall_line(void *argument)
 {
     const struct scene *scene = argument;
 
-    (void)fiber_sleep_until(scene->fibers, &clock_system,
-                            clock_monotonic_us(&clock_system) + scene->line_case->stall_ms * 1000LL);
+    while (sent_by_all(scene) < scene->line_case->stall_at)
+        (void)fiber_sleep_until(scene->fibers, &clock_system, clock_monotonic_us(&clock_system) + 1000);
     CHECK(kill(scene->pid, SIGSTOP) == 0);
     (void)fiber_sleep_until(scene->fibers, &clock_system, clock_monotonic_us(&clock_system) + 60000);
     CHECK(kill(scene->pid, SIGCONT) == 0);
@@ -409,7 +421,8 @@ static void play(struct scene *scene, struct station *stations)
         if (station->part == PART_CANCEL)
             (void)fiber_start(scene->fibers, "cancel", cancel_station, NULL, station);
     }
-    if (scene->line_case->stall_ms)
+    scene->stations = stations;
+    if (scene->line_case->stall_at)
         (void)fiber_start(scene->fibers, "stall", stall_line, NULL, scene);
     CHECK(uv_run(&scene->loop, UV_RUN_DEFAULT) == 0);
     fibers_free(scene->fibers);

@@ -175,11 +175,12 @@ static int fill(void *state, int byte, FILE *content)
     size_t size;
     uint8_t *flash = mcu_flash(board->mcu, &size);
 
-    if (!content)
+    if (!content) {
         memset(flash, byte, board->loader->boot_address);
-    else
-        (void)fread(flash, 1, board->loader->boot_address, content);
-    return content && ferror(content) ? -1 : 0;
+        return 0;
+    }
+    size = fread(flash, 1, board->loader->boot_address, content); /* a shorter file leaves the rest as it is */
+    return size == board->loader->boot_address || !ferror(content) ? 0 : -1;
 }
 
 const struct operations avr_operations = {
