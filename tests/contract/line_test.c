@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define UNITS      4u
@@ -35,6 +36,7 @@ struct line_case {
     enum part parts[UNITS + 1]; /* by address less one; the last one is an address without a unit */
     int cancel_ms;
     unsigned stall_at; /* bytes, after which the line stands still, so that packets pile up; 0: never */
+    bool host_stalls;  /* … or this process does, until units have left their loaders */
     enum failure failures[UNITS + 1]; /* FAILURE_NONE: pass */
     double passes_most;               /* how often the image may have gone over the wire altogether */
 };
@@ -78,6 +80,13 @@ static const struct line_case cases[] = {
      .parts = ALL,
      .stall_at = 1000,
      .passes_most = ONE_PASS},
+    {.what = "the host stands still in the pass",
+     .options = "",
+     .remote = true,
+     .parts = ALL,
+     .stall_at = 1000,
+     .host_stalls = true,
+     .passes_most = BY_TURNS + 1},
     {.what = "an unknown unit: nothing is sent to all",
      .options = "",
      .remote = true,
@@ -339,6 +348,7 @@ static void run_station(void *argument)
             (void)port_sleep(station->port, 20000);
         station->sent = station->port->meter.sent;
         port_close(station->port);
+        station->port = NULL;
     }
     free(name);
 }
@@ -363,15 +373,26 @@ static uint64_t sent_by_all(const struct scene *scene)
 }
 
 /* Bytes that are on their way meanwhile arrive without the pauses that were between them. */
-static void stall_line(void *argument)
+static void stall_line(const struct scene *scene)
 {
-    const struct scene *scene = argument;
-
-    while (sent_by_all(scene) < scene->line_case->stall_at)
-        (void)fiber_sleep_until(scene->fibers, &clock_system, clock_monotonic_us(&clock_system) + 1000);
     CHECK(kill(scene->pid, SIGSTOP) == 0);
     (void)fiber_sleep_until(scene->fibers, &clock_system, clock_monotonic_us(&clock_system) + 60000);
     CHECK(kill(scene->pid, SIGCONT) == 0);
+}
+
+static void stall(void *argument)
+{
+    const struct scene *scene = argument;
+    const struct timespec long_enough = {.tv_sec = 2, .tv_nsec = 700000000};
+    int64_t limit_us = clock_monotonic_us(&clock_system) + 20000000;
+
+    while (sent_by_all(scene) < scene->line_case->stall_at && clock_monotonic_us(&clock_system) < limit_us)
+        (void)fiber_sleep_until(scene->fibers, &clock_system, clock_monotonic_us(&clock_system) + 1000);
+    CHECK(clock_monotonic_us(&clock_system) < limit_us);
+    if (scene->line_case->host_stalls)
+        (void)nanosleep(&long_enough, NULL);
+    else
+        stall_line(scene);
 }
 
 /* --- cases -------------------------------------------------------------------------------- */
@@ -423,7 +444,7 @@ static void play(struct scene *scene, struct station *stations)
     }
     scene->stations = stations;
     if (scene->line_case->stall_at)
-        (void)fiber_start(scene->fibers, "stall", stall_line, NULL, scene);
+        (void)fiber_start(scene->fibers, "stall", stall, NULL, scene);
     CHECK(uv_run(&scene->loop, UV_RUN_DEFAULT) == 0);
     fibers_free(scene->fibers);
     CHECK(uv_run(&scene->loop, UV_RUN_DEFAULT) == 0 && uv_loop_close(&scene->loop) == 0);

@@ -78,6 +78,37 @@ static void share(void *argument)
     port_close(one);
 }
 
+/* Who sets the line sets it for all. */
+static void share_settings(void *argument)
+{
+    const struct port_line slow = {.baud = 9600, .parity = PARITY_NONE, .stop_bits = 2};
+    const struct port_line fast = {.baud = 115200, .parity = PARITY_NONE, .stop_bits = 1};
+    struct scene *scene = argument;
+    struct port *one, *other;
+
+    CHECK(open_unit(scene, &one, 1) == 0 && open_unit(scene, &other, 2) == 0);
+    CHECK(port_take(other, CLOCK_NEVER, &scene->error) == 0);
+    CHECK(port_set_line(other, &fast, &scene->error) == 0);
+    port_give(other);
+    CHECK(port_take(one, CLOCK_NEVER, &scene->error) == 0);
+    CHECK(port_set_line(one, &slow, &scene->error) == 0);
+    port_give(one);
+    CHECK(port_take(other, CLOCK_NEVER, &scene->error) == 0);
+    CHECK(other->line.baud == 9600 && other->line.stop_bits == 2);
+    port_close(other);
+    port_close(one);
+}
+
+static void start_share_settings(struct scene *scene)
+{
+    (void)fiber_start(scene->fibers, "share", share_settings, NULL, scene);
+}
+
+static void test_settings(void)
+{
+    run_line(start_share_settings);
+}
+
 static void start_share(struct scene *scene)
 {
     (void)fiber_start(scene->fibers, "share", share, NULL, scene);
@@ -323,6 +354,7 @@ static void test_nothing_below(void)
 static const struct test tests[] = {
     {"names", test_names},
     {"sharing", test_sharing},
+    {"the line's settings", test_settings},
     {"without a loop", test_without_loop},
     {"turns are fair", test_turns},
     {"leaving the queue", test_leaving_the_queue},
