@@ -256,11 +256,34 @@ static int verify_by_sums(struct programming *work)
 
 /* --- which -------------------------------------------------------------------------------- */
 
+/* An image that lies wholly where the loader shows something else would pass without one byte of it having
+ * been looked at. */
+static int check_sight(struct programming *work)
+{
+    const struct chip_span *hidden = &work->session->board.hidden;
+
+    for (size_t i = 0; i < work->order->image->count; i++) {
+        const struct image_range *range = &work->order->image->ranges[i];
+        uint32_t at = range->address - hidden->address;
+
+        if (at >= hidden->size || range->size > hidden->size - at)
+            return 0;
+    }
+    return error_set(
+        work->error, FAILURE_CODE(FAILURE_VERIFY),
+        "verify: the loader hides 0x%08x-0x%08x, where all of the image is: nothing of it can be "
+        "looked at; fill the image up with bytes behind that",
+        hidden->address, hidden->address + (hidden->size - 1));
+}
+
 int program_verify(struct programming *work)
 {
     const struct protocol *protocol = work->session->protocol;
-    int status = protocol->compare ? verify_by_checksum(work) : -ENOTSUP;
+    int status = check_sight(work);
 
+    if (status < 0)
+        return status;
+    status = protocol->compare ? verify_by_checksum(work) : -ENOTSUP;
     if (status == 0 || failure_of(status) == FAILURE_VERIFY)
         return status;
     if (status != -ENOTSUP) {

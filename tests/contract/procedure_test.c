@@ -679,6 +679,18 @@ static void test_hidden_flash(void)
     clear(&bench);
 }
 
+/* And where nothing of the image can be looked at, there is no pass. */
+static void test_all_hidden(void)
+{
+    struct bench bench = new_bench();
+
+    bench.device.board.hidden = (struct chip_span){.address = 0, .size = 32};
+    add_range(&bench, 0, 32, -1);
+    run(&bench, &erasing);
+    (void)CHECK(failed(&bench, OUTCOME_FAIL, FAILURE_VERIFY, "nothing of it can be looked at"));
+    clear(&bench);
+}
+
 /* --- whole ranges ----------------------------------------------------------------------------- */
 
 static void test_ranges(void)
@@ -973,6 +985,7 @@ static const struct test tests[] = {
     {"loader in flash", test_loader_in_flash},
     {"loader in half a page", test_loader_in_half_a_page},
     {"hidden flash", test_hidden_flash},
+    {"nothing but hidden flash", test_all_hidden},
     {"ranges", test_ranges},
     {"refused ranges", test_refused_ranges},
     {"broken range", test_broken_range},
