@@ -479,19 +479,21 @@ static int contact_in_turn(struct session *session, struct error *error)
     struct isp_line *line = isp_of(session)->line;
     const struct unit *me = unit_of(session, isp_of(session)->address);
     int status = isp_call_me(session, error);
-    bool fresh = line->broken_us && port_now_us(session->port) - line->broken_us < FRESH_BREAK_US;
+    bool no_break, fresh = line->broken_us && port_now_us(session->port) - line->broken_us < FRESH_BREAK_US;
 
     if (!isp_silent(status) || (fresh && !me->completed))
         return status;
     if (isp_working(session, true) > 0)
         return line->broken_us && !me->completed ? status : -EALREADY;
     status = reset_line(session, error);
-    if (isp_silent(status)) /* it may have been late for the autobaud */
+    no_break = status == -ENOTSUP;
+    if (isp_silent(status) || no_break) /* it may have been late for the autobaud */
         status = isp_call_me(session, error);
-    return status == -ENOTSUP ? error_set(error, -EAGAIN,
-                                          "nothing answers, and the port cannot send the break that would "
-                                          "call the units into their loader")
-                              : status;
+    return no_break && status == -EAGAIN
+               ? error_set(error, -EAGAIN,
+                           "nothing answers, and the port cannot send the break that would call the units "
+                           "into their loader")
+               : status;
 }
 
 static int no_contact(int status, struct error *error)

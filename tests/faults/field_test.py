@@ -109,11 +109,12 @@ def tell(field, runs):
                 if run["phases"] and field.kinds[run["station"]] is kind]
         floors = [run["floor_us"] / 1e6 for run in runs if run["floor_us"] and field.kinds[run["station"]] is kind]
         if took and floors:
-            print(f"  {kind.board:24} {len(took):3} runs {max(took):7.2f} s at most, floor {max(floors):6.2f} s", flush=True)
+            print(f"  {kind.board:24} {len(took):3} runs {max(took):7.2f} s at most, floor {max(floors):6.2f} s",
+                  flush=True)
 
 
 def play(scene, field, programs):
-    before = 0
+    count = 0
     for seed in range(programs.rounds):
         results = submit(scene, job_file(scene, field, programs.size, programs.seed + seed))
         runs = scene.runs(work_order=f"FIELD-{programs.seed + seed}")
@@ -125,8 +126,8 @@ def play(scene, field, programs):
         compare(scene, field)
         print(f"  {most_at_once(runs)} of {len(runs)} runs at once")
         tell(field, runs)
-        before += len(runs)
-    return before
+        count += len(runs)
+    return count
 
 
 def main():
@@ -137,7 +138,8 @@ def main():
     options = [f"--remote={','.join(field.remote)}"] + (["--pace"] if programs.pace else [])
     with Scene(programs, field.boards(), *options) as scene:
         scene.checks.equal(scene.stations, list(field.kinds), "the boards")
-        scene.checks.check(len(field.kinds) // 3 < len(field.remote) < 2 * len(field.kinds) // 3, "about half is remote")
+        share = len(field.remote) / len(field.kinds)
+        scene.checks.check(1 / 3 < share < 2 / 3, f"about half is remote: {share}")
         scene.daemon.start()
         events = scene.events()
         count = play(scene, field, programs)

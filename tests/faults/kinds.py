@@ -37,7 +37,7 @@ class Kind:
         return harness.hex_of(content)
 
     def differs(self, flash, content):
-        """The first address that is neither of the content nor, elsewhere, junk or blank; None: it holds the content."""
+        """The first address that is not as the content says, or elsewhere neither junk nor blank; None: it holds it."""
         rest = bytearray(flash[:self.end])
         for address, data in content:
             at = address - self.base

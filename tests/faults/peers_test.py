@@ -17,8 +17,8 @@ LIMIT_S = 60
 def run_tool(*words, cwd=None):
     """Exit status and what it said; a tool that does not end has failed."""
     try:
-        done = subprocess.run(words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=LIMIT_S, check=False)
+        done = subprocess.run(words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=LIMIT_S, check=False)
     except subprocess.TimeoutExpired as late:
         return None, f"{words[0]} did not end: {late.stdout}"
     return done.returncode, done.stdout.decode(errors="replace")[-500:]
@@ -168,7 +168,8 @@ def through_ser2net(programs, checks):
         server = subprocess.Popen(["ser2net", "-d", "-u", "-c", config], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.DEVNULL)
         try:
-            scene.edit_config(lambda text: text.replace(f"serial:{scene.farm.port('A1')}", f"rfc2217:127.0.0.1:{number}"))
+            old, new = f"serial:{scene.farm.port('A1')}", f"rfc2217:127.0.0.1:{number}"
+            scene.edit_config(lambda text: text.replace(old, new))
             bench = Bench(scene, kinds.STM32)
             content = bench.content(1)
             flash = bench.program(content)

@@ -99,7 +99,8 @@ def expect(scene, trial, content, run, fault, before):
         checks.check(trial.kind.holds(flash, content), f"{what}: passed, so the flash is the image")
         checks.check((run["verify"] or {}).get("method") in trial.kind.verify, f"{what}: verified by {run['verify']}")
     else:
-        checks.check(fault in trial.mended or not trial.kind.holds(flash, content), f"{what}: did not pass, and the flash is not the image")
+        checks.check(fault in trial.mended or not trial.kind.holds(flash, content),
+                     f"{what}: did not pass, and the flash is not the image")
         checks.equal(run["verify"], None, f"{what}: nothing verified")
     if run["outcome"] == "aborted":
         checks.check(flash == before, f"{what}: aborted, so nothing was erased or written")
@@ -117,8 +118,8 @@ def fall_silent(scene, events, trial, named):
     """A board that hangs in mid-write is as good as dead: no reset brings it back."""
     for name, fault in named.items():
         if fault.startswith("mute"):
-            seen = len(events.of("run.ended"))
-            scene.wait_until(lambda: scene.farm.state(name)[0] == "hung" or len(events.of("run.ended")) >= seen + len(named),
+            all_ended = len(events.of("run.ended")) + len(named)
+            scene.wait_until(lambda: scene.farm.state(name)[0] == "hung" or len(events.of("run.ended")) >= all_ended,
                              f"{trial.kind} at {name} hangs")
             scene.sim("fault", name, "silent")
 
@@ -223,7 +224,8 @@ def rs485_unplugged(programs, checks):
         scene.sim("fault", "A2", "unplug@2")
         runs, took, _ = order(scene, events, trial, image, scene.stations)
         checks.check(took < trial.seconds, f"the line vanished: {took:.1f} s")
-        checks.equal((runs["A2"]["outcome"], runs["A2"]["class"]), ("fail", "port-lost"), f"A2: {runs['A2']['message']}")
+        bad = runs["A2"]
+        checks.equal((bad["outcome"], bad["class"]), ("fail", "port-lost"), f"A2: {bad['message']}")
         for name, run in runs.items():
             good = trial.kind.holds(scene.farm.dump(name), content)
             checks.equal(run["class"], None if good else "port-lost", f"{name}: {run['outcome']}, {run['message']}")
