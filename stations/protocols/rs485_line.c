@@ -514,6 +514,23 @@ static int wait_for_others(struct session *session, struct error *error)
     return status == 0 || status == -ETIMEDOUT ? -EALREADY : status;
 }
 
+/* In one's turn. Who plays a recording knows nothing of the line, and finds it as it is after opening: where
+ * nobody is disturbed, so does who makes it. */
+static void forget_for_recording(struct session *session)
+{
+    const struct port_line at_open = {.baud = DEFAULT_BAUD, .parity = PARITY_NONE, .stop_bits = 1};
+    struct isp_line *line = isp_of(session)->line;
+    struct error ignored;
+
+    if (!session->port->beneath || isp_working(session, true) > 0 || line->connecting > 1 ||
+        port_set_line(session->port->beneath, &at_open, &ignored) < 0)
+        return;
+    session->port->line = at_open;
+    line->baud = 0;
+    line->echo = ECHO_UNKNOWN;
+    (void)isp_awake(session);
+}
+
 /* Until this unit answers. Where only a break would help, the others are let finish first. */
 int isp_contact(struct session *session, struct error *error)
 {
@@ -524,6 +541,8 @@ int isp_contact(struct session *session, struct error *error)
         status = port_take(session->port, session->deadline_us, error);
         if (status < 0)
             return status;
+        if (isp_of(session)->shared)
+            forget_for_recording(session);
         status = contact_in_turn(session, error);
         port_give(session->port);
         if (status == -EALREADY) {

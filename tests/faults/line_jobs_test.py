@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Jobs on an RS-485 line: what stations that share one port do to each other."""
+import os
+import subprocess
+
 import harness
 from harness import Scene
 
@@ -35,11 +38,29 @@ def units_that_stay_are_counted_once(programs, checks):
         scene.check_runs()
 
 
-PLAYS = (units_that_stay_are_counted_once,)
+def recorded_on_a_line_in_step(programs, checks):
+    """A player knows nothing of the line: what is recorded while the line is in step plays all the same."""
+    for options in ((), ("--remote",)):
+        with Scene(programs, "p89lpc922-rs485=3", *options, checks=checks, fill=False) as scene:
+            path = os.path.join(scene.dir, "A2.dialogue")
+            scene.daemon.start()
+            events = scene.events()
+            events.wait_fact("job.state", id=order(scene, stations="all"), state="done")
+            record = scene.start_client("record", "A2", "--output", path)
+            scene.wait_until(lambda: scene.station("A2")["recording"], "the recording")
+            events.wait_fact("job.state", id=order(scene, stations=["A2"]), state="done")
+            record.communicate(timeout=harness.LIMIT_S)
+            played = subprocess.run([programs.dialogue_test, "--play", "rs485-isp", path], capture_output=True,
+                                    text=True, timeout=harness.LIMIT_S, check=False)
+            checks.equal(played.returncode, 0, f"{options}: {(played.stdout + played.stderr)[-600:]}")
+
+
+PLAYS = (units_that_stay_are_counted_once, recorded_on_a_line_in_step)
 
 
 def main():
-    harness.play_all(harness.arguments(__doc__), harness.Checks(), PLAYS)
+    harness.play_all(harness.arguments(__doc__, dialogue_test=(str, "dialogue_test", "the player of dialogues")),
+                     harness.Checks(), PLAYS)
 
 
 main()

@@ -86,7 +86,12 @@ static void share_settings(void *argument)
     struct scene *scene = argument;
     struct port *one, *other;
 
-    CHECK(open_unit(scene, &one, 1) == 0 && open_unit(scene, &other, 2) == 0);
+    if (!CHECK(open_unit(scene, &one, 1) == 0))
+        return;
+    if (!CHECK(open_unit(scene, &other, 2) == 0)) {
+        port_close(one);
+        return;
+    }
     CHECK(port_take(other, CLOCK_NEVER, &scene->error) == 0);
     CHECK(port_set_line(other, &fast, &scene->error) == 0);
     port_give(other);

@@ -798,6 +798,7 @@ static void test_no_room(void)
 {
     struct scene scene;
     struct fill fill = {.stored = 0};
+    size_t late = 0;
 
     scene_begin(&scene);
     tell_one_board(&scene);
@@ -811,13 +812,15 @@ static void test_no_room(void)
             (void)uv_run(&scene.loop, UV_RUN_DEFAULT);
     }
     CHECK(fill.refused > 500 && fill.stored > 0 && fill.stored + fill.refused == 5000);
-    CHECK(scene_append(&scene, "daemon.stopped", json_object()) == -ENOSPC);
-    CHECK(strstr(scene.error.text, "not written") != NULL);
+    /* Where many at once had no room, a few alone may still have. */
+    while (late < 1000 && scene_append(&scene, "station.state", numbered(late)) == 0)
+        late++;
+    CHECK(scene.error.code == -ENOSPC && strstr(scene.error.text, "not written") != NULL);
     json_decref(get_run(&scene, 1)); /* reading goes on */
     limit_files(RLIM_INFINITY);
     CHECK(scene_append(&scene, "daemon.stopped", json_object()) == 0);
-    CHECK(store_head_sequence(scene.store) == (int64_t)(6 + fill.stored + 1));
-    CHECK(check_chain(&scene) == (int64_t)(6 + fill.stored + 1));
+    CHECK(store_head_sequence(scene.store) == (int64_t)(6 + fill.stored + late + 1));
+    CHECK(check_chain(&scene) == (int64_t)(6 + fill.stored + late + 1));
     scene_end(&scene);
 }
 
