@@ -179,7 +179,8 @@ static int fill(void *state, int byte, FILE *content)
         memset(flash, byte, board->loader->boot_address);
         return 0;
     }
-    size = fread(flash, 1, board->loader->boot_address, content); /* a shorter file leaves the rest as it is */
+    size =
+        fread(flash, 1, board->loader->boot_address, content); /* a shorter file leaves the rest as it is */
     return size == board->loader->boot_address || !ferror(content) ? 0 : -1;
 }
 
