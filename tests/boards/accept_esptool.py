@@ -45,7 +45,8 @@ def install(work):
     if not os.path.exists(stamp) or os.path.getmtime(stamp) < os.path.getmtime(lock):
         done = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=target, check=False,
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        if done.returncode and "npm ERR! network" in done.stderr or "npm ERR! request to" in done.stderr:
+        away = ("npm ERR! network", "npm ERR! request to")
+        if done.returncode and any(words in done.stderr for words in away):
             print(f"skipped: npm does not reach its registry, so there is no esptool-js here\n{done.stderr}")
             sys.exit(SKIPPED)
         if done.returncode:
