@@ -169,6 +169,9 @@ void station_free(struct station *station);
 /* The board that the station served last, for that job, by the record: it may still be in the socket. Without
  * a UID (NULL or empty) only its removal tells it from the next. */
 void station_remember_board(struct station *station, int64_t job, const char *uid);
+/* A conversation that begins on the station's port, without a deadline yet; `state` is the caller's to free.
+ */
+struct session station_session(const struct station *station);
 /* Starts the station's fiber. */
 void station_begin(struct station *station);
 /* Something changed that the station may have been waiting for. */

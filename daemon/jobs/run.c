@@ -298,19 +298,11 @@ enum outcome run_unit(struct station *station, struct job *job)
                                             .known_sums = known_sums,
                                             .learn_sums = learn_sums,
                                             .context = &running};
-    struct session session = {.port = station->port,
-                              .protocol = station->protocol,
-                              .log = station->log,
-                              .baud_max = station->settings.baud,
-                              .baud_proven = station->baud_proven,
-                              .entry = station->entry,
-                              .wakeup = (enum wakeup)station->settings.wakeup,
-                              .in_step = station->in_step,
-                              .half_way = station->half_way,
-                              .state = allocate(1, station->protocol->state_size)};
+    struct session session = station_session(station);
     struct report report;
     int64_t job_id = job->id;
 
+    session.in_step = station->in_step;
     station->in_step = false;
     sums_prepare(job, station->protocol);
     if (station->record_next)

@@ -152,7 +152,7 @@ static bool ensure_port(struct station *station, struct error *error)
 
 /* --- boards ------------------------------------------------------------------------------- */
 
-static struct session open_session(struct station *station, int64_t limit_us)
+struct session station_session(const struct station *station)
 {
     return (struct session){.port = station->port,
                             .protocol = station->protocol,
@@ -162,8 +162,15 @@ static struct session open_session(struct station *station, int64_t limit_us)
                             .entry = station->entry,
                             .wakeup = (enum wakeup)station->settings.wakeup,
                             .half_way = station->half_way,
-                            .deadline_us = port_now_us(station->port) + limit_us,
                             .state = allocate(1, station->protocol->state_size)};
+}
+
+static struct session open_session(const struct station *station, int64_t limit_us)
+{
+    struct session session = station_session(station);
+
+    session.deadline_us = port_now_us(station->port) + limit_us;
+    return session;
 }
 
 static void close_session(struct session *session)
