@@ -21,12 +21,6 @@ bool avr_timed_out(const struct session *session, int status)
     return status == -ETIMEDOUT && port_now_us(session->port) < session->deadline_us;
 }
 
-bool avr_curable(const struct session *session, int status)
-{
-    return (status == -EAGAIN || status == -EPROTO || status == -EBADMSG || status == -ETIMEDOUT) &&
-           port_now_us(session->port) < session->deadline_us;
-}
-
 static int try_rate(struct session *session, const struct avr_contact *contact, uint32_t baud,
                     struct error *error)
 {
@@ -44,14 +38,14 @@ static int try_rates(struct session *session, const struct avr_contact *contact,
     uint32_t top = session->baud_max ? session->baud_max : contact->rates[0];
     int status = proven && proven <= top ? try_rate(session, contact, proven, error) : -EAGAIN;
 
-    for (size_t i = 0; i < contact->rate_count && status < 0 && avr_curable(session, status); i++) {
+    for (size_t i = 0; i < contact->rate_count && status < 0 && rate_to_blame(session, status); i++) {
         struct error other = *error;
         int now;
 
         if (contact->rates[i] > top || contact->rates[i] == proven)
             continue;
         now = try_rate(session, contact, contact->rates[i], &other);
-        if (now == 0 || status == -EAGAIN || !avr_curable(session, now)) {
+        if (now == 0 || status == -EAGAIN || !rate_to_blame(session, now)) {
             status = now;
             *error = other;
         }
@@ -83,7 +77,7 @@ static int start_afresh(struct session *session, const struct avr_contact *conta
 {
     int status = proven ? try_rate(session, contact, proven, error) : -EAGAIN;
 
-    if (status < 0 && avr_curable(session, status))
+    if (status < 0 && rate_to_blame(session, status))
         status = try_rates(session, contact, proven, error);
     return status;
 }
@@ -98,7 +92,7 @@ int avr_connect(struct session *session, const struct avr_contact *contact, stru
     int status = session->in_step ? contact->read_signature(session, id, error) : -EAGAIN;
     bool met = true;
 
-    for (int i = 0; i < 2 && met && status < 0 && avr_curable(session, status); i++) {
+    for (int i = 0; i < 2 && met && status < 0 && rate_to_blame(session, status); i++) {
         status = start_afresh(session, contact, proven, error);
         met = status == 0;
         if (met)

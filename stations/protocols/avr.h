@@ -5,6 +5,7 @@
 #ifndef FLASHFARM_STATIONS_PROTOCOLS_AVR_H
 #define FLASHFARM_STATIONS_PROTOCOLS_AVR_H
 
+#include "ladder.h"
 #include "protocol.h"
 
 #include <stdbool.h>
@@ -24,10 +25,6 @@ int64_t avr_wire_us(const struct session *session, size_t bytes);
 
 /* A time-out of this step and not of the whole run. */
 bool avr_timed_out(const struct session *session, int status);
-
-/* An error that another try, or another rate, may cure; the rest (port gone, cancelled, deadline) is final.
- */
-bool avr_curable(const struct session *session, int status);
 
 /* Rates to try, the likeliest first, and how to get into the loader and into step at one of them; -EAGAIN
  * when nothing answers. */

@@ -13,6 +13,7 @@
 
 #include "bytes.h"
 #include "failure.h"
+#include "ladder.h"
 
 #include <errno.h>
 #include <string.h>
@@ -395,13 +396,6 @@ static const struct chip_family *family_of(uint32_t id)
     return NULL;
 }
 
-/* How much is done for contact at one rate. */
-enum effort {
-    EFFORT_PROBE,    /* does anything answer? */
-    EFFORT_CONNECT,  /* and does the rate prove itself? */
-    EFFORT_THOROUGH, /* even when somebody left a command half-way */
-};
-
 /* The bootloader is in step: who is it, and does it answer truly? */
 static int meet(struct session *session, struct error *error)
 {
@@ -443,38 +437,8 @@ static int try_rate(struct session *session, uint32_t baud, enum effort effort, 
     return status < 0 || effort == EFFORT_PROBE ? status : meet_in_step(session, error);
 }
 
-/* Errors that another rate may cure; the rest (port gone, cancelled, deadline) are final. */
-static bool rate_to_blame(const struct session *session, int status)
-{
-    return (status == -EAGAIN || status == -EPROTO || status == -EBADMSG || status == -ETIMEDOUT) &&
-           port_now_us(session->port) < session->deadline_us;
-}
-
-static uint32_t top_rate(const struct session *session)
-{
-    return session->baud_max ? session->baud_max : DEFAULT_BAUD;
-}
-
-/* Down the ladder from the rate that proved itself here before, or else from the top. */
-static int try_rates(struct session *session, enum effort effort, struct error *error)
-{
-    uint32_t top = top_rate(session);
-    uint32_t first = session->baud_proven && session->baud_proven <= top ? session->baud_proven : top;
-    int status = try_rate(session, first, effort, error);
-
-    for (size_t i = 0; status < 0 && rate_to_blame(session, status) && i < sizeof rates / sizeof *rates; i++)
-        if (rates[i] < first) {
-            struct error lower;
-            int lower_status = try_rate(session, rates[i], effort, &lower);
-
-            /* Of two failures the one that heard something tells more. */
-            if (lower_status == 0 || status == -EAGAIN || !rate_to_blame(session, lower_status)) {
-                status = lower_status;
-                *error = lower;
-            }
-        }
-    return status;
-}
+static const struct ladder ladder = {
+    .rates = rates, .count = sizeof rates / sizeof *rates, .top = DEFAULT_BAUD, .try_rate = try_rate};
 
 static int stm32_connect(struct session *session, struct error *error)
 {
@@ -482,21 +446,21 @@ static int stm32_connect(struct session *session, struct error *error)
     int status = session->in_step ? meet(session, error) : -EAGAIN;
 
     if (status < 0 && rate_to_blame(session, status))
-        status = try_rates(session, EFFORT_CONNECT, error);
+        status = ladder_descend(session, &ladder, EFFORT_CONNECT, error);
     if (status == -EAGAIN)
-        status = try_rates(session, EFFORT_THOROUGH, error);
+        status = ladder_descend(session, &ladder, EFFORT_THOROUGH, error);
     session->baud_proven = status == 0 ? session->port->line.baud : 0;
     if (status == -EAGAIN)
         return error_set(error, FAILURE_CODE(FAILURE_NO_CONTACT),
                          "nothing answers at %u baud or below: no board, no power, or not in its bootloader",
-                         top_rate(session));
+                         ladder_top(session, &ladder));
     return status;
 }
 
 static int stm32_probe(struct session *session, struct error *error)
 {
     int status = session->baud_proven ? try_rate(session, session->baud_proven, EFFORT_PROBE, error)
-                                      : try_rates(session, EFFORT_PROBE, error);
+                                      : ladder_descend(session, &ladder, EFFORT_PROBE, error);
 
     return status == -EAGAIN ? error_reclass(error, FAILURE_CODE(FAILURE_NO_CONTACT)) : status;
 }
