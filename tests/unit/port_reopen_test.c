@@ -58,11 +58,20 @@ static speed_t speed_at(int master)
 
 /* --- reopening ------------------------------------------------------------------------------------ */
 
-/* A board that a fresh opening resets. */
-static void boot_when_opened(struct scene *scene)
+static void see_reopening(struct scene *scene)
 {
     CHECK(await_state(scene->master, true));
     CHECK(await_state(scene->master, false));
+}
+
+/* A board that a fresh opening resets. What it says while it is being opened counts as stale: it waits until
+ * it is spoken to. */
+static void boot_when_opened(struct scene *scene)
+{
+    char byte = 0;
+
+    see_reopening(scene);
+    CHECK(read(scene->master, &byte, 1) == 1 && byte == '?');
     CHECK(write(scene->master, "boot", 4) == 4);
 }
 
@@ -76,6 +85,7 @@ static void reopen(struct scene *scene)
     CHECK(write(scene->master, "stale", 5) == 5);
     scene_start(scene, boot_when_opened);
     CHECK(port_reopen(port, 0, scene_in_ms(5000), &scene->error) == 0);
+    CHECK(port_write(port, "?", 1, scene_in_ms(1000), &scene->error) == 0);
     CHECK(port_read(port, bytes, 4, scene_in_ms(5000), &scene->error) == 0 && memcmp(bytes, "boot", 4) == 0);
     scene_join(scene);
     CHECK(port->line.baud == 57600 && port->line.stop_bits == 2 && speed_at(scene->master) == B57600);
@@ -215,7 +225,7 @@ static void be_late(struct scene *scene)
     struct port *other = NULL;
     struct error error;
 
-    scene_start(scene, boot_when_opened);
+    scene_start(scene, see_reopening);
     CHECK(port_reopen(scene->port, 0, scene_in_ms(5000), &scene->error) == 0);
     scene_join(scene);
     port_close(scene->port);

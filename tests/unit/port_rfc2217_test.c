@@ -699,7 +699,7 @@ static void hang_up(struct scene *scene)
 
 static void lose_server(struct scene *scene)
 {
-    char byte;
+    char byte = 0;
 
     scene_start(scene, hang_up);
     CHECK(port_read(scene->port, &byte, 1, scene_in_ms(5000), &scene->error) == -ENODEV);

@@ -151,9 +151,14 @@ struct player {
     struct fiber *fiber;
     struct port *port;
     int address, rounds, status;
-    char *order; /* one letter for each turn */
-    int64_t deadline_us;
+    char *order;         /* one letter for each turn */
+    int64_t patience_ms; /* from when it starts to wait; 0: it waits for ever */
 };
+
+static int64_t deadline_of(const struct player *player)
+{
+    return player->patience_ms ? scene_in_ms(player->patience_ms) : CLOCK_NEVER;
+}
 
 static void take_turns(void *argument)
 {
@@ -213,7 +218,7 @@ static void want(void *argument)
     CHECK(port_write(player->port, "x", 1, scene_in_ms(100), &error) == -EPERM);
     CHECK(port_set_break(player->port, true, &error) == -EPERM);
     CHECK(port_read(player->port, &byte, 1, scene_in_ms(100), &error) == -ETIMEDOUT);
-    player->status = port_take(player->port, player->deadline_us, &error);
+    player->status = port_take(player->port, deadline_of(player), &error);
     port_give(player->port); /* without the turn it does nothing */
     port_close(player->port);
 }
@@ -222,9 +227,9 @@ static void want(void *argument)
 static void start_leaving(struct scene *scene)
 {
     struct player holder = {.scene = scene, .address = 1};
-    struct player late = {.scene = scene, .address = 2, .deadline_us = scene_in_ms(5)};
-    struct player cancelled = {.scene = scene, .address = 3, .deadline_us = CLOCK_NEVER};
-    struct player last = {.scene = scene, .address = 4, .deadline_us = CLOCK_NEVER, .status = 1};
+    struct player late = {.scene = scene, .address = 2, .patience_ms = 5};
+    struct player cancelled = {.scene = scene, .address = 3};
+    struct player last = {.scene = scene, .address = 4, .status = 1};
 
     (void)fiber_start(scene->fibers, "holder", hold, NULL, &holder);
     (void)fiber_start(scene->fibers, "late", want, NULL, &late);
@@ -252,7 +257,7 @@ static void wait_for_change(void *argument)
     struct error error = ERROR_NONE;
 
     CHECK(open_unit(player->scene, &player->port, player->address) == 0);
-    player->status = port_rs485_wait(player->port, player->deadline_us, &error);
+    player->status = port_rs485_wait(player->port, deadline_of(player), &error);
     port_close(player->port);
 }
 
@@ -268,9 +273,9 @@ static void change(void *argument)
 
 static void start_waiting(struct scene *scene)
 {
-    struct player one = {.scene = scene, .address = 1, .deadline_us = CLOCK_NEVER, .status = 1};
-    struct player two = {.scene = scene, .address = 2, .deadline_us = CLOCK_NEVER, .status = 1};
-    struct player late = {.scene = scene, .address = 3, .deadline_us = scene_in_ms(2), .status = 1};
+    struct player one = {.scene = scene, .address = 1, .status = 1};
+    struct player two = {.scene = scene, .address = 2, .status = 1};
+    struct player late = {.scene = scene, .address = 3, .patience_ms = 2, .status = 1};
     struct player waker = {.scene = scene, .address = 4};
 
     (void)fiber_start(scene->fibers, "one", wait_for_change, NULL, &one);
