@@ -78,7 +78,7 @@ void post_job(struct request *request)
                       "Idempotency-Key has %zu characters; expected 1 to 255 printable ones", strlen(key));
         return;
     }
-    farm_job_submit(api->farm, request->json, key, request->by, on_job_submitted, request);
+    farm_job_submit(api->farm, request->json, key, ORDER_ANY, request->by, on_job_submitted, request);
 }
 
 void get_jobs(struct request *request)

@@ -21,6 +21,9 @@ struct order {
     const struct image *image;
     const struct chip_span *keep; /* what must survive the erase */
     size_t keep_count;
+    const struct chip_span *variable; /* what differs from unit to unit (overlay.h): written even where the
+                                         image is blank. Sorted by address, without overlap */
+    size_t variable_count;
     bool unprotect; /* consent to remove read-out protection, which wipes the chip */
     bool run;       /* start the application at the end */
     enum protection protect;

@@ -5,7 +5,8 @@
  * Errors: -EINVAL for a request that makes no sense (the sentence names the member and the remedy), -ENOENT
  * for an unknown name or id, -EEXIST for a collision, -EBUSY when it is not the time for it (-EBUSY of a
  * station that runs, a job that has ended), -EAGAIN when the same Idempotency-Key is still in progress,
- * -EPERM when a key was used before with another body, -ENOSPC/-EIO when the record could not be made. */
+ * -EPERM when a key was used before with another body, -EACCES when the one who asks may not, -ESTALE when it
+ * has changed since it was read, -ENOSPC/-EIO when the record could not be made. */
 #ifndef FLASHFARM_JOBS_FARM_H
 #define FLASHFARM_JOBS_FARM_H
 
@@ -30,6 +31,11 @@ struct farm_options {
     const struct clock *clock;
     const struct log_output *log;
     const char *state; /* directory; images are kept in <state>/images/<sha256> */
+    /* Whose signatures are trusted: *.pub in this directory; NULL or empty: nobody's. */
+    const char *trusted_keys;
+    const char *key_store; /* directory of key material that key pools refer to; NULL: there is none */
+    bool two_people;       /* a recipe is released by somebody else than who saved it */
+    /* Only released recipes may be run by roles that are not allowed to order ad hoc (enum order_right). */
 };
 
 struct farm *farm_new(const struct farm_options *options);
@@ -72,11 +78,18 @@ json_t *farm_stations(const struct farm *farm);                  /* array */
 json_t *farm_station(const struct farm *farm, const char *name); /* NULL: unknown */
 
 enum station_command { STATION_START, STATION_ENABLE, STATION_DISABLE, STATION_RECORD };
-/* START presses the station's button (trigger on_start). ENABLE and DISABLE are facts: a disabled station
- * finishes its unit and takes no other. RECORD keeps the dialogue of the station's next run (farm_dialogue).
- * `done` once it is taken (START) or durable. */
+/* START presses the station's button (trigger on_start); farm_station_scan() does so with a code read from
+ * the board or its panel. ENABLE and DISABLE are facts: a disabled station finishes its unit and takes no
+ * other. RECORD keeps the dialogue of the station's next run (farm_dialogue). `done` once it is taken (START)
+ * or durable. */
 void farm_station_command(struct farm *farm, const char *name, enum station_command command, const char *by,
                           farm_done *done, void *context);
+
+/* A code was read from the board (or, with `position`, from the panel in which it is at that place) that this
+ * station works on next: it chooses the unit of units[] that names it, and must fit the recipe's board_code.
+ */
+void farm_station_scan(struct farm *farm, const char *name, const char *code, const char *position,
+                       const char *by, farm_done *done, void *context);
 
 /* `answer` is a new reference for the callee, or NULL with the error. */
 typedef void farm_answer(void *context, json_t *answer, const struct error *error);
@@ -107,14 +120,55 @@ void farm_image_add(struct farm *farm, const struct farm_upload *upload, farm_an
 /* Where the directory for unfinished uploads is; the farm empties it at start. */
 const char *farm_upload_directory(const struct farm *farm);
 
-/* Submits a job: POST /v1/jobs with the body of DESIGN section 6. `idempotency_key` may be NULL. Answers the
- * job as store_job() does, plus "repeated": true when it is an earlier request's answer. The body is
- * borrowed. */
-void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_key, const char *by,
-                     farm_answer *answer, void *context);
+/* Submits a job: POST /v1/jobs with the body of DESIGN section 6. `idempotency_key` may be NULL only with
+ * "dry_run": true. Answers the job as store_job() does, plus "repeated": true when it is an earlier request's
+ * answer. The body is borrowed. A dry run answers {"dry_run": true, "findings": [lint.h], "stations":
+ * [{"name", "protocol", "floor_us", "phases": [{"name", "floor_us"}]}], "plan": [{"protocol", "erase_all",
+ * "sectors", "blocks", "write_bytes", "verify_bytes", "digest"}], "units": n}; nothing is touched. An order
+ * that the lint refuses is -EINVAL with its first error. ORDER_RELEASED: only by the name of a released
+ * recipe, else -EACCES. */
+enum order_right { ORDER_ANY, ORDER_RELEASED };
+void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_key, enum order_right right,
+                     const char *by, farm_answer *answer, void *context);
 /* The live part of a job that has not ended: {id, state, in_flight, remaining, stations:[…]}; NULL when the
  * farm does not hold it (ended or unknown: ask the store). */
 json_t *farm_job_live(const struct farm *farm, int64_t id);
+
+/* Serial pools: {name, kind: "serial" | "eui48" | "key", first, last, step, format:{…},
+ * warn_percent:[70,85,95], items:[{id, sha256}] of a key pool, reason}. Answers the pool as store_pool()
+ * does. -EEXIST: the name is taken, or the numbers (EUI-48) overlap another pool's. */
+void farm_pool_create(struct farm *farm, const json_t *body, const char *by, farm_answer *answer,
+                      void *context);
+/* CLOSE: no more numbers from it. BURN: the next `count` numbers are never used. `reason` is not empty. */
+enum pool_command { POOL_OPEN, POOL_CLOSE, POOL_BURN };
+void farm_pool_command(struct farm *farm, const char *name, enum pool_command command, int64_t count,
+                       const char *reason, const char *by, farm_answer *answer, void *context);
+/* A person decides on a number in doubt (`unknown`: pass, fail, burned) or scraps one (`fail`, `pass`:
+ * burned). `state` is the word. -EBUSY: not from the state it is in. Answers the serial as store_serial(). */
+void farm_serial_settle(struct farm *farm, const char *serial, const char *state, const char *reason,
+                        const char *by, farm_answer *answer, void *context);
+
+/* Recipes: {name, chip, images:[id], fields, checks, serial_pool, protect, unprotect, option_bytes, keep,
+ * run, timeout_s, board_code, fixtures, signature:{required, keys:[name], mcuboot, max_units}, sums,
+ * description}. SAVE makes a draft: version 0 the next one, else replaces that draft. `if_match`: the `fact`
+ * that the caller has seen; 0: any. -ESTALE: it has changed since. -EBUSY: it is released or retired. Answers
+ * as store_recipe(). */
+void farm_recipe_save(struct farm *farm, const char *name, int64_t version, const json_t *body,
+                      int64_t if_match, const char *by, farm_answer *answer, void *context);
+/* RELEASE: lint first (-EINVAL with the first error); with two_people -EACCES for who saved it. RETIRE: jobs
+ * that run go on. `reason` may be empty. */
+enum recipe_command { RECIPE_RELEASE, RECIPE_RETIRE };
+void farm_recipe_command(struct farm *farm, const char *name, int64_t version, enum recipe_command command,
+                         int64_t if_match, const char *reason, const char *by, farm_answer *answer,
+                         void *context);
+/* {"findings": […]} of a recipe as saved. */
+void farm_recipe_lint(struct farm *farm, const char *name, int64_t version, farm_answer *answer,
+                      void *context);
+
+/* A detached signature of an image that is here already: `text` is the .minisig file. -EINVAL, -EKEYREJECTED.
+ * Answers {"image", "key_id", "key_name", "comment", "by"}. */
+void farm_image_sign(struct farm *farm, const char *id, const char *text, const char *by, farm_answer *answer,
+                     void *context);
 
 enum job_command { JOB_CANCEL, JOB_HOLD, JOB_RESUME };
 /* CANCEL ends the job; units in flight are cancelled too. HOLD lets them finish. Answers the job. */

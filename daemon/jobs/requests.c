@@ -444,11 +444,12 @@ static void end_submission(void *argument)
     free(submission);
 }
 
-void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_key, const char *by,
-                     farm_answer *answer, void *context)
+void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_key, enum order_right right,
+                     const char *by, farm_answer *answer, void *context)
 {
     struct submission *submission;
 
+    (void)right;
     if (idempotency_key && json_object_get(farm->keys_in_progress, idempotency_key)) {
         answer(
             context, NULL,

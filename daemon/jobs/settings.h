@@ -17,14 +17,21 @@ struct station_settings {
     char power[160];   /* what switches the board's power: "gpio:gpiochip0/4"; empty: nothing does */
     int wakeup;        /* enum wakeup, for rs485-isp */
     char position[32]; /* fixture position, free text, may be empty */
+    char fixture[64];  /* the fixture's own identity, for the record and the interlock; may be empty */
 };
 
 struct settings {
-    char listen[128];                  /* "127.0.0.1:8470" or "[::1]:8470" */
-    char state[256];                   /* absolute directory */
-    char key_file[256];                /* API keys, one per line; empty: <state>/key, made by the daemon */
-    int stop_timeout_s;                /* how long SIGTERM lets running units finish */
-    int log_level;                     /* enum log_level */
+    char listen[128];   /* "127.0.0.1:8470" or "[::1]:8470" */
+    char state[256];    /* absolute directory */
+    char key_file[256]; /* API keys, one per line; empty: <state>/key, made by the daemon */
+    char tls_certificate[256], tls_key[256]; /* PEM files; empty: plain HTTP, on loopback only */
+    char tls_client_ca[256];                 /* PEM file: who may sign client certificates; empty: none */
+    char trusted_keys[256];                  /* directory of *.pub whose image signatures count */
+    char key_store[256];                     /* directory of key material that key pools refer to */
+    char webhook_hosts[256]; /* blank-separated HOST or HOST:PORT that webhooks may go to; empty: none */
+    int two_people;          /* a recipe is released by somebody else than who saved it */
+    int stop_timeout_s;      /* how long SIGTERM lets running units finish */
+    int log_level;           /* enum log_level */
     struct station_settings *stations; /* in the order of the file */
     size_t station_count;
 };

@@ -30,6 +30,11 @@ struct store_options {
     uv_loop_t *loop;
     const struct clock *clock;
     struct log log;
+    /* 32-byte seed of the Ed25519 key that signs checkpoints, borrowed until store_open() returns, and the
+     * origin line of its notes ("flashfarm/HOST"); NULL: no checkpoints (tests). */
+    const uint8_t *signing_seed;
+    const char *origin;
+    int checkpoint_every_records, checkpoint_every_s; /* 0: 256 and 60 */
 };
 
 /* Opens, migrates (each numbered file in a transaction of its own; a database newer than the program is
@@ -76,8 +81,10 @@ void store_set_listener(struct store *store, store_listener *listener, void *con
 
 /* What the farm needs to go on after a start: {"jobs":[bodies of jobs that have not ended, each with its
  * state, its counts and "served", the stations that had their turn], "runs":[runs without outcome],
- * "stations":[{name,enabled,served_job,served_uid}], "last_job":n, "last_run":n, "clean":bool (the last
- * daemon stopped in good order, or there was none)}. Blocks; called once before the loop runs. */
+ * "stations":[{name,enabled,served_job,served_uid}], "pools":[as store_pool(), with "gaps": [numbers below
+ * next that are neither in a state nor burned], and "items" of a key pool], "doubt":[serials in state
+ * unknown, reserved or bound], "last_job":n, "last_run":n, "clean":bool (the last daemon stopped in good
+ * order, or there was none)}. Blocks; called once before the loop runs. */
 int store_load(struct store *store, json_t **state, struct error *error);
 
 /* A page of a list: answers {"items":[…], "next":cursor or null}. Cursors are opaque texts. */
@@ -90,6 +97,9 @@ struct store_page {
 struct store_run_filter {
     int64_t job;
     const char *serial, *uid, *image, *work_order, *station;
+    const char *by;     /* operator or key */
+    const char *recipe; /* "NAME" or "NAME/VERSION" */
+    const char *pool;
     const char *outcome;   /* "running": those without one */
     const char *from, *to; /* RFC 3339 times of the run's start; from included, to excluded */
 };
@@ -113,6 +123,46 @@ void store_taught(struct store *store, const char *content, store_answer *answer
 /* Records from sequence `from` on (included): items {"sequence","utc","monotonic_us","clock","boot","kind",
  * "body","hash"}, body as an object, and "canonical" the very text that was hashed. */
 void store_ledger(struct store *store, int64_t from, int limit, store_answer *answer, void *context);
+
+/* Pools and their numbers. A pool: {name, kind, format, first, last, step, next, state, reason, warn_percent,
+ * by, created, fact, left, issued, counts:{reserved, bound, pass, fail, unknown, burned, returned}}; issued
+ * is the sum of the counts, which the schema itself checks. A serial: {serial, pool, number, state, run, uid,
+ * attempts, job, reason, by, updated, fact}. */
+void store_pools(struct store *store, const struct store_page *page, store_answer *answer, void *context);
+void store_pool(struct store *store, const char *name, store_answer *answer, void *context);
+void store_serials(struct store *store, const char *pool, const char *state, const struct store_page *page,
+                   store_answer *answer, void *context);
+void store_serial(struct store *store, const char *serial, store_answer *answer, void *context);
+/* Every serial and address that this chip has, by its UID: {"items": [serials]}; not an error when empty. */
+void store_serials_of_uid(struct store *store, const char *uid, store_answer *answer, void *context);
+
+/* Recipes: {name, version, state: "draft" | "released" | "retired", hash, content:{…}, by, created,
+ * released_by, released, reason, fact}. `version` 0: the newest released one. */
+void store_recipes(struct store *store, const char *name, const char *state, const struct store_page *page,
+                   store_answer *answer, void *context);
+void store_recipe(struct store *store, const char *name, int64_t version, store_answer *answer,
+                  void *context);
+/* {"items": [{image, key_id, key_name, comment, signature, by, added}]} */
+void store_signatures(struct store *store, const char *image, store_answer *answer, void *context);
+/* {"count": n}: units that passed under that recipe version, or with that image; kept as a counter. */
+void store_units_made(struct store *store, const char *recipe, int64_t version, store_answer *answer,
+                      void *context);
+void store_webhooks(struct store *store, store_answer *answer, void *context);
+void store_backups(struct store *store, const struct store_page *page, store_answer *answer, void *context);
+
+/* The newest checkpoint: {"size", "root", "note", "sequence"}; -ENOENT before the first. */
+void store_checkpoint(struct store *store, store_answer *answer, void *context);
+/* Makes one now over everything that is durable. */
+void store_checkpoint_now(struct store *store, store_done *done, void *context);
+/* Inclusion of record `sequence` in the newest checkpoint that covers it: {"sequence", "index", "size",
+ * "hashes": [hex], "note", "record": {…, "canonical"}, "previous_hash"}. */
+void store_proof(struct store *store, int64_t sequence, store_answer *answer, void *context);
+/* 32 bytes of the public key; NULL without a seed. */
+const uint8_t *store_public_key(const struct store *store);
+
+/* Copies the live database to `path` (which must not exist) on a connection of its own, in one step, in the
+ * pool; then fsync. Answers {"size", "sha256", "sequence", "hash"}. Runs go on meanwhile. */
+void store_backup(struct store *store, const char *path, store_answer *answer, void *context);
 
 /* The newest committed record as the loop knows it, without asking the database. */
 int64_t store_head_sequence(const struct store *store);
