@@ -169,12 +169,13 @@ const char *farm_upload_directory(const struct farm *farm)
     return farm->fake->directory;
 }
 
-void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_key, const char *by,
-                     farm_answer *answer, void *context)
+void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_key, enum order_right right,
+                     const char *by, farm_answer *answer, void *context)
 {
     struct fake *fake = farm->fake;
     json_t *job = json_pack("{s:i, s:s, s:O}", "id", 7, "state", "running", "body", body);
 
+    (void)right;
     (void)snprintf(fake->by, sizeof fake->by, "%s", by);
     (void)snprintf(fake->key, sizeof fake->key, "%s", idempotency_key ? idempotency_key : "");
     if (fake->repeated)
