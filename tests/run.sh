@@ -39,15 +39,20 @@ run_fuzz() {
 # The tests of bulk data take minutes in valgrind, and the sanitizers have seen them.
 run_valgrind() {
     build debug || return 1
+    wrong=
     for test in build/debug/tests/unit/*_test; do
         case $test in */image_random_test | */audit_test | */store_test) continue ;; esac
         echo "valgrind $test"
         valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
             "$test" >build/debug/valgrind.log 2>&1 || {
             cat build/debug/valgrind.log
-            return 1
+            wrong="$wrong $(basename "$test")"
         }
     done
+    [ -z "$wrong" ] || {
+        echo "valgrind:$wrong" >&2
+        return 1
+    }
 }
 
 run_debug() {
