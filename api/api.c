@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api.h"
 
+#include "access.h"
 #include "alloc.h"
 #include "context.h"
 #include "events.h"
 #include "gate.h"
-#include "keys.h"
+#include "identify.h"
 #include "listen.h"
+#include "webhooks.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -16,8 +18,7 @@
 
 #define FALLBACK(value, usual) ((value) ? (value) : (usual))
 
-/* Keys that the daemon made lie readable on this host only, and nobody was asked who may come from outside.
- */
+/* What goes over a wire is encrypted. */
 static int check_options(const struct api_options *options, struct error *error)
 {
     struct listener listener;
@@ -27,13 +28,27 @@ static int check_options(const struct api_options *options, struct error *error)
         return status;
     if (!options->key_count)
         return error_set(error, -EINVAL, "there is no API key; the key file must hold at least one");
-    if (!listener.loopback && options->keys_are_generated)
-        return error_set(
-            error, -EINVAL,
-            "listen is '%s', which others than this host can reach; that needs a key file that you "
-            "name in the configuration (key_file), or a loopback address",
-            options->listen);
+    if (!listener.loopback && !(options->tls_certificate && *options->tls_certificate))
+        return error_set(error, -EINVAL,
+                         "listen is '%s', which others than this host can reach; that needs tls_certificate "
+                         "and tls_key, and a key file (key_file) or an admin, or a loopback address",
+                         options->listen);
     return 0;
+}
+
+/* Keys that the daemon made lie readable on this host only, and nobody was asked who may come from outside.
+ */
+static int check_admin(const struct api *api, const struct api_options *options, struct error *error)
+{
+    struct listener listener;
+
+    (void)listen_parse(options->listen, &listener, error);
+    if (listener.loopback || !options->keys_are_generated || access_has_admin(api->access))
+        return 0;
+    return error_set(error, -EINVAL,
+                     "listen is '%s', which others than this host can reach, and nobody may come from there; "
+                     "name a key file (key_file), or make an admin while it listens on a loopback address",
+                     options->listen);
 }
 
 static void name_contract(struct api *api)
@@ -64,8 +79,11 @@ static struct api *api_new(const struct api_options *options)
     api->clock = options->clock;
     api->lag = options->lag;
     api->log = log_named(options->log, "api");
-    api->keys = keys_new(options->keys, options->key_count);
     api->version = copy_text(options->version);
+    api->state = options->state ? copy_text(options->state) : NULL;
+    api->origin = copy_text(FALLBACK(options->origin, ""));
+    api->webhook_hosts = copy_text(FALLBACK(options->webhook_hosts, ""));
+    api->roles = roles_of_routes();
     api->started_us = clock_monotonic_us(options->clock);
     copy_hosts(api, options);
     name_contract(api);
@@ -77,8 +95,12 @@ static void api_free(struct api *api)
     for (size_t i = 0; i < api->host_count; i++)
         free(api->hosts[i]);
     free(api->hosts);
-    keys_free(api->keys);
+    tls_clear(&api->files);
     free(api->version);
+    free(api->state);
+    free(api->origin);
+    free(api->webhook_hosts);
+    free(api->roles);
     free(api);
 }
 
@@ -91,22 +113,35 @@ static int start_http(struct api *api, const struct api_options *options, struct
         return status;
     api->port = listener.port;
     api->loopback = listener.loopback;
-    (void)snprintf(api->url, sizeof api->url, "http://%s:%d", listener.host, listener.port);
+    (void)snprintf(api->url, sizeof api->url, "http%s://%s:%d", api->tls ? "s" : "", listener.host,
+                   listener.port);
     return http_start(&api->http,
                       &(struct http_options){.loop = options->loop,
                                              .clock = options->clock,
                                              .log = api->log,
                                              .listen_fd = listener.fd,
+                                             .tls = api->tls ? &api->files : NULL,
                                              .idle_s = FALLBACK(options->idle_s, 30),
-                                             .header_s = FALLBACK(options->header_s, 15),
+                                             .header_s = FALLBACK(options->header_s, 10),
                                              .body_s = FALLBACK(options->body_s, 300),
-                                             .connections = FALLBACK(options->connections, 1024),
+                                             .connections = FALLBACK(options->connections, 4096),
                                              .context = api,
                                              .begin = gate_begin,
                                              .body = gate_body,
                                              .end = gate_end,
                                              .clear = gate_clear},
                       error);
+}
+
+static int open_access(struct api *api, const struct api_options *options, struct error *error)
+{
+    int status =
+        tls_read(&api->files, options->tls_certificate, options->tls_key, options->tls_client_ca, error);
+
+    api->tls = api->files.certificate != NULL;
+    if (!status)
+        status = access_open(&api->access, api, options, error);
+    return status ? status : check_admin(api, options, error);
 }
 
 int api_start(struct api **api, const struct api_options *options, struct error *error)
@@ -119,8 +154,12 @@ int api_start(struct api **api, const struct api_options *options, struct error 
     if (sodium_init() < 0)
         return error_set(error, -EIO, "libsodium does not start");
     new = api_new(options);
-    status = start_http(new, options, error);
+    status = open_access(new, options, error);
+    if (!status)
+        status = start_http(new, options, error);
     if (status) {
+        if (new->access)
+            access_close(new->access);
         api_free(new);
         return status;
     }
@@ -130,6 +169,10 @@ int api_start(struct api **api, const struct api_options *options, struct error 
                                                       .ring = FALLBACK(options->event_ring, 1024),
                                                       .heartbeat_ms = FALLBACK(options->heartbeat_ms, 15000),
                                                       .stall_s = FALLBACK(options->stall_s, 30)});
+    new->webhooks = webhooks_new(
+        &(struct webhooks_options){.api = new,
+                                   .retry_ms = FALLBACK(options->webhook_retry_ms, 1000),
+                                   .give_up_s = FALLBACK(options->webhook_give_up_s, 3 * 24 * 3600)});
     *api = new;
     return 0;
 }
@@ -147,6 +190,8 @@ const char *api_url(const struct api *api)
 void api_publish(struct api *api, const struct farm_event *event)
 {
     events_publish(api->events, event);
+    if (event->sequence)
+        webhooks_wake(api->webhooks);
 }
 
 static void on_http_stopped(void *context)
@@ -156,6 +201,8 @@ static void on_http_stopped(void *context)
     void *done_context = api->done_context;
 
     events_free(api->events);
+    webhooks_free(api->webhooks);
+    access_close(api->access);
     api_free(api);
     done(done_context);
 }
@@ -165,5 +212,6 @@ void api_stop(struct api *api, api_done *done, void *context)
     api->done = done;
     api->done_context = context;
     events_stop(api->events);
+    webhooks_stop(api->webhooks);
     http_stop(api->http, on_http_stopped, api);
 }

@@ -23,6 +23,8 @@ struct store;
 /* Who may call: `name` is what goes into the record as `by`, `key` the secret text. */
 struct api_key {
     const char *name, *key;
+    unsigned roles; /* of roles.h; 0: all of them */
+    bool local;     /* made by the daemon itself: it opens only to who calls from this host */
 };
 
 /* How late the loop was, counted by main: counts[i] are lags of at most api_lag_bounds_us[i], the last one
@@ -52,14 +54,28 @@ struct api_options {
     size_t host_count;
     const struct api_lag *lag; /* for /metrics; may be NULL */
 
+    /* Directory of what is neither record nor image: access.json (keys and users made through the interface),
+     * webhooks, backups. NULL: keys, users and sessions live as long as the api. */
+    const char *state;
+    const char *origin;                    /* who signs checkpoints: "flashfarm/HOST"; may be NULL */
+    const char *tls_certificate, *tls_key; /* PEM files; NULL or empty: plain HTTP, on loopback only */
+    const char *tls_client_ca;             /* PEM file; NULL or empty: clients show no certificate */
+    const char *webhook_hosts;             /* blank-separated HOST or HOST:PORT; NULL or empty: none */
+
     /* 0: what is usual. Tests make them small. */
-    int heartbeat_ms;     /* comment on a silent event stream: 15 000 */
-    int stall_s;          /* a client that reads nothing for so long is dropped: 30 */
-    size_t event_clients; /* at most so many event streams: 600 */
-    size_t event_ring;    /* facts kept in memory for them: 1024 */
-    int idle_s;           /* a silent connection is closed: 30 */
-    int header_s, body_s; /* a request's header and body may take: 15, 300 */
-    unsigned connections; /* at most so many: 1024 */
+    int webhook_retry_ms;  /* the first wait for a receiver that fails; then twice as long each time: 1000 */
+    int webhook_give_up_s; /* one that takes nothing for so long is given up: three days */
+    int heartbeat_ms;      /* comment on a silent event stream: 15 000 */
+    int stall_s;           /* a client that reads nothing for so long is dropped: 30 */
+    size_t event_clients;  /* at most so many event streams: 600 */
+    size_t event_ring;     /* facts kept in memory for them: 1024 */
+    int idle_s;            /* a silent connection is closed: 30 */
+    int header_s, body_s;  /* a request's header and body may take: 10, 300 */
+    unsigned connections;  /* at most so many: 4096 */
+    int rate_per_s,
+        rate_burst;  /* requests of one key or address: 200 and 400; the daemon's own key is free */
+    int session_s;   /* a log-in holds so long: 8 hours */
+    int lock_out_ms; /* the first lock-out after 5 failures; each further one doubles it: 2000 */
 };
 
 /* Listens and answers from now on. -EINVAL with a sentence for options that make no sense, else a negative

@@ -7,9 +7,12 @@
 #include "farm.h"
 #include "http.h"
 #include "store.h"
+#include "tls.h"
 
+struct access;
 struct events;
 struct keys;
+struct webhooks;
 
 struct api {
     uv_loop_t *loop;
@@ -21,7 +24,16 @@ struct api {
     struct http *http;
     struct events *events;
     struct keys *keys;
+    struct access *access; /* keys, users, sessions */
     char *version;
+    char *state;         /* NULL: none */
+    char *origin;        /* "" when nobody signs */
+    char *webhook_hosts; /* "": none */
+    struct webhooks *webhooks;
+    bool backing_up; /* one at a time */
+    unsigned *roles; /* of each row of api_routes: who may use it */
+    bool tls;
+    struct tls_files files; /* of it */
     bool loopback; /* Host is checked: a page in a browser on this host must not reach us by a name of its own
                     */
     char **hosts;

@@ -35,6 +35,15 @@ static const struct column {
     {.name = "port", .member = "port"},
     {.name = "by", .member = "by"},
     {.name = "version", .member = "version"},
+    /* New ones come last: whoever reads by place is not disturbed. */
+    {.name = "recipe", .member = "recipe", .part = "name"},
+    {.name = "recipe_version", .member = "recipe", .part = "version"},
+    {.name = "recipe_hash", .member = "recipe", .part = "hash"},
+    {.name = "fixture", .member = "fixture"},
+    {.name = "code", .member = "code"},
+    {.name = "numbers", .member = "numbers"},
+    {.name = "unit_data_sha256", .member = "unit_data_sha256"},
+    {.name = "rework", .member = "rework"},
 };
 #define RUN_COLUMNS (sizeof run_columns / sizeof run_columns[0])
 
@@ -70,6 +79,7 @@ static void append_text(struct csv *csv, const char *text)
     free(guarded);
 }
 
+/* Texts, or the numbers of pools by theirs. */
 static char *join(const json_t *array)
 {
     char *text = copy_text("");
@@ -77,7 +87,7 @@ static char *join(const json_t *array)
     size_t i;
 
     json_array_foreach (array, i, item) {
-        const char *word = json_string_value(item);
+        const char *word = json_string_value(json_is_object(item) ? json_object_get(item, "text") : item);
         char *longer = format_text("%s%s%s", text, i ? " " : "", word ? word : "");
 
         free(text);

@@ -3,7 +3,7 @@
 
 #include "alloc.h"
 #include "context.h"
-#include "keys.h"
+#include "identify.h"
 #include "reply.h"
 #include "upload.h"
 
@@ -91,27 +91,9 @@ static bool find_route(struct request *request)
     return false;
 }
 
-static bool check_key(struct request *request)
+enum order_right request_order_right(const struct request *request)
 {
-    const struct api *api = request->context;
-    const char *header = request_header(request, "Authorization");
-    struct reply reply = {.status = 0};
-    const char *name;
-
-    if (request->match.route->open)
-        return true;
-    name = header ? keys_find(api->keys, parse_bearer(header)) : NULL;
-    if (name) {
-        request->by = name;
-        return true;
-    }
-    reply_add_header(&reply, "WWW-Authenticate", "Bearer realm=\"flashfarm\"%s",
-                     header ? ", error=\"invalid_token\"" : "");
-    reply_problem_with(request, PROBLEM_UNAUTHORIZED,
-                       header ? "this key is not known here"
-                              : "this address needs a key: Authorization: Bearer KEY",
-                       NULL, &reply);
-    return false;
+    return request->roles & ROLE_ENGINEER ? ORDER_ANY : ORDER_RELEASED;
 }
 
 static bool check_query(struct request *request)
@@ -128,22 +110,32 @@ static bool check_query(struct request *request)
 
 static int64_t body_limit(enum body_kind kind)
 {
-    return kind == BODY_FILE ? UPLOAD_MAX_BYTES : (int64_t)JSON_BODY_MAX_BYTES;
+    switch (kind) {
+    case BODY_FILE:
+        return UPLOAD_MAX_BYTES;
+    case BODY_TEXT:
+        return TEXT_BODY_MAX_BYTES;
+    case BODY_JSON:
+    case BODY_NONE:
+        break;
+    }
+    return JSON_BODY_MAX_BYTES;
 }
 
 static bool check_body(struct request *request)
 {
     enum body_kind kind = request->match.route->body;
     const char *type = request_header(request, "Content-Type");
+    const char *wanted = kind == BODY_JSON ? "application/json" : kind == BODY_TEXT ? "text/plain" : NULL;
 
     if (request->framing.length > body_limit(kind)) {
         reply_problem(request, PROBLEM_TOO_LARGE, "the body has %lld bytes; expected at most %lld",
                       (long long)request->framing.length, (long long)body_limit(kind));
         return false;
     }
-    if (kind == BODY_JSON && !(type && media_type_is(type, "application/json"))) {
-        reply_problem(request, PROBLEM_MEDIA_TYPE, "Content-Type is '%s'; expected application/json",
-                      type ? type : "");
+    if (wanted && !(type && media_type_is(type, wanted))) {
+        reply_problem(request, PROBLEM_MEDIA_TYPE, "Content-Type is '%s'; expected %s", type ? type : "",
+                      wanted);
         return false;
     }
     return true;
@@ -152,14 +144,14 @@ static bool check_body(struct request *request)
 void gate_begin(struct request *request)
 {
     if (check_framing(request) && check_target(request) && check_host(request) && find_route(request) &&
-        check_key(request) && check_query(request) && check_body(request) &&
+        identify(request) && check_query(request) && check_body(request) &&
         request->match.route->body == BODY_FILE)
         upload_begin(request);
 }
 
 static void collect(struct request *request, const char *data, size_t size)
 {
-    if (request->body_size + size > JSON_BODY_MAX_BYTES) {
+    if (request->body_size + size > (size_t)body_limit(request->match.route->body)) {
         request->body_too_large = true;
         return;
     }
@@ -177,6 +169,7 @@ void gate_body(struct request *request, const char *data, size_t size)
     case BODY_NONE:
         break;
     case BODY_JSON:
+    case BODY_TEXT:
         collect(request, data, size);
         break;
     case BODY_FILE:
@@ -185,15 +178,30 @@ void gate_body(struct request *request, const char *data, size_t size)
     }
 }
 
+static bool body_fits(struct request *request)
+{
+    if (request->body_too_large)
+        reply_problem(request, PROBLEM_TOO_LARGE, "the body has more than %lld bytes",
+                      (long long)body_limit(request->match.route->body));
+    return !request->body_too_large;
+}
+
+static bool read_text(struct request *request)
+{
+    if (!body_fits(request))
+        return false;
+    request->body = reallocate(request->body, request->body_size + 1, 1);
+    request->body[request->body_size] = '\0';
+    return true;
+}
+
 static bool read_json(struct request *request)
 {
     struct error error;
     int line, column;
 
-    if (request->body_too_large) {
-        reply_problem(request, PROBLEM_TOO_LARGE, "the body has more than %u bytes", JSON_BODY_MAX_BYTES);
+    if (!body_fits(request))
         return false;
-    }
     request->json =
         parse_json_body(request->body ? request->body : "", request->body_size, &error, &line, &column);
     if (request->json)
@@ -209,9 +217,11 @@ void gate_end(struct request *request)
 
     if (route->body == BODY_JSON && !read_json(request))
         return;
+    if (route->body == BODY_TEXT && !read_text(request))
+        return;
     if (route->body == BODY_FILE && !upload_end(request))
         return;
-    route->handler(request);
+    call_handler(request);
 }
 
 void gate_clear(struct request *request)

@@ -2,7 +2,9 @@
 #include "http.h"
 
 #include "alloc.h"
+#include "tls.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdarg.h>
@@ -15,6 +17,7 @@
 
 #define MEMORY_PER_CONNECTION_BYTES (16u << 10) /* header, and pieces of bodies */
 #define SWEEP_INTERVAL_MS           2000
+#define TLS_PRIORITIES              "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
 #define LINGER_MS                   500       /* for last answers to leave when stopping */
 #define DRAIN_MAX_BYTES             (4 << 20) /* a longer body is not read after the answer is known */
 
@@ -24,6 +27,10 @@ struct peer {
     struct list node;
     int fd;
     int64_t deadline_us;
+    char from[48];
+    bool loopback;
+    bool asked, certified; /* for its certificate; it has a good one */
+    struct tls_peer certificate;
 };
 
 struct stream {
@@ -168,6 +175,7 @@ static enum MHD_Result send_answer(struct request *request)
     /* 0.9.75 would end the answer to a HEAD with the last chunk of the body that is not sent. */
     if (reply->stream && !strcmp(request->method, "HEAD"))
         (void)MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
+    request->streaming = reply->stream != NULL;
     reply->stream = NULL; /* the response's now */
     add_headers(response, reply);
     result = MHD_queue_response(request->connection, reply->status, response);
@@ -246,15 +254,40 @@ void stream_wake(struct stream *stream)
 
 /* --- Connections -------------------------------------------------------------------------------------- */
 
-static void give_time(struct http *http, struct MHD_Connection *connection, int seconds)
+static struct peer *peer_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct peer *peer = info ? info->socket_context : NULL;
+
+    return info ? info->socket_context : NULL;
+}
+
+static void give_time(struct http *http, struct MHD_Connection *connection, int seconds)
+{
+    struct peer *peer = peer_of(connection);
 
     if (peer)
         peer->deadline_us =
             seconds ? clock_monotonic_us(http->options.clock) + seconds * INT64_C(1000000) : CLOCK_NEVER;
+}
+
+static void note_address(struct peer *peer, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+
+    if (address && address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
+
+        (void)inet_ntop(AF_INET, &v4->sin_addr, peer->from, sizeof peer->from);
+        peer->loopback = ntohl(v4->sin_addr.s_addr) >> 24 == 127;
+    } else if (address && address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
+
+        (void)inet_ntop(AF_INET6, &v6->sin6_addr, peer->from, sizeof peer->from);
+        peer->loopback = IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+    }
 }
 
 static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
@@ -266,6 +299,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *socket_context = peer = allocate(1, sizeof *peer);
         peer->fd = connection_fd(connection);
+        note_address(peer, connection);
         peer->deadline_us =
             clock_monotonic_us(http->options.clock) + http->options.header_s * INT64_C(1000000);
         list_append(&http->peers, &peer->node);
@@ -291,6 +325,8 @@ static void on_sweep(uv_timer_t *timer)
             (void)shutdown(peer->fd, SHUT_RDWR);
         }
     }
+    /* After an accept() that found no descriptor left, libmicrohttpd listens again only when it is run. */
+    http_pump(http);
 }
 
 /* --- Requests ----------------------------------------------------------------------------------------- */
@@ -315,7 +351,7 @@ static void *on_address(void *context, const char *address, struct MHD_Connectio
     request->connection = connection;
     request->context = http->options.context;
     request->address = copy_text(address);
-    request->by = "";
+    request->by = request->how = "";
     request->upload.fd = -1;
     request->started_us = clock_monotonic_us(http->options.clock);
     list_append(&http->requests, &request->node);
@@ -343,8 +379,14 @@ static enum MHD_Result begin_request(struct request *request, const char *method
 {
     const struct http_options *options = &request->http->options;
 
+    const struct peer *peer = peer_of(request->connection);
+
     request->method = copy_text(method);
     request->state = REQUEST_BODY;
+    if (peer) {
+        memcpy(request->from, peer->from, sizeof request->from);
+        request->from_loopback = peer->loopback;
+    }
     (void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, add_framing, &request->framing);
     give_time(request->http, request->connection, options->body_s);
     options->begin(request);
@@ -435,6 +477,39 @@ const char *request_header(const struct request *request, const char *name)
                                : NULL;
 }
 
+/* Asked once for each connection: to check a chain of certificates takes a while. */
+const struct tls_peer *request_peer(const struct request *request)
+{
+    const struct http *http = request->http;
+    struct peer *peer = request->connection && http->options.tls ? peer_of(request->connection) : NULL;
+    const union MHD_ConnectionInfo *info;
+    char why[200] = "";
+
+    if (!peer)
+        return NULL;
+    if (!peer->asked) {
+        info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        peer->asked = true;
+        peer->certified = info && info->tls_session &&
+                          tls_peer_read(info->tls_session, &peer->certificate, why, sizeof why);
+        if (why[0])
+            log_info(&http->options.log, "certificate of %s: %s", peer->from, why);
+    }
+    return peer->certified ? &peer->certificate : NULL;
+}
+
+void http_drop(struct http *http, uint64_t credential)
+{
+    LIST_EACH (node, &http->requests) {
+        const struct request *request = LIST_ENTRY(node, struct request, node);
+
+        if (request->credential == credential && request->streaming && request->connection)
+            (void)shutdown(connection_fd(request->connection), SHUT_RDWR);
+    }
+    LIST_EACH (node, &http->streams) /* they notice when they write */
+        stream_wake(LIST_ENTRY(node, struct stream, node));
+}
+
 /* --- Start and stop ----------------------------------------------------------------------------------- */
 
 /* Its sentences are about clients that went away; they matter to who looks for a fault in this file. */
@@ -453,14 +528,25 @@ static void on_message(void *context, const char *format, va_list arguments)
 static struct MHD_Daemon *start_daemon(struct http *http)
 {
     const struct http_options *options = &http->options;
+    const struct tls_files *tls = options->tls;
+    struct MHD_OptionItem items[] = {
+        {.option = MHD_OPTION_HTTPS_MEM_CERT, .ptr_value = tls ? tls->certificate : NULL},
+        {.option = MHD_OPTION_HTTPS_MEM_KEY, .ptr_value = tls ? tls->key : NULL},
+        {.option = MHD_OPTION_HTTPS_PRIORITIES, .ptr_value = (void *)(uintptr_t)TLS_PRIORITIES},
+        {.option = tls && tls->client_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END,
+         .ptr_value = tls ? tls->client_ca : NULL},
+        {.option = MHD_OPTION_END}};
 
+    if (!tls)
+        items[0].option = MHD_OPTION_END;
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, http,
-        MHD_OPTION_EXTERNAL_LOGGER, on_message, http, MHD_OPTION_LISTEN_SOCKET, options->listen_fd,
-        MHD_OPTION_URI_LOG_CALLBACK, on_address, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION_BYTES, MHD_OPTION_CONNECTION_LIMIT,
-        options->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)options->idle_s, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL,
+        on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_message, http, MHD_OPTION_LISTEN_SOCKET,
+        options->listen_fd, MHD_OPTION_URI_LOG_CALLBACK, on_address, http, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_STRICT_FOR_CLIENT,
+        1, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION_BYTES,
+        MHD_OPTION_CONNECTION_LIMIT, options->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned int)options->idle_s, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 static void start_handles(struct http *http)

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "parse.h"
 #include "result.h"
+#include "roles.h"
 #include "router.h"
 
 #include <jansson.h>
@@ -23,6 +24,8 @@
 
 struct http;
 struct stream;
+struct tls_files;
+struct tls_peer;
 struct MHD_Connection;
 
 /* Where a streamed body comes from. `read` gives bytes, or 0 when there are none now (stream_wake() tells
@@ -71,6 +74,7 @@ struct request {
     enum request_state state;
     bool overtaken; /* answered by http because it stops; the handler's answer is still to come */
     bool suspended;
+    bool streaming; /* the answer goes on for as long as both sides like */
     struct reply reply;
     int64_t started_us;
 
@@ -81,7 +85,14 @@ struct request {
     struct framing framing;
     struct target target;
     struct route_match match;
-    const char *by; /* the name of the key; "" on open routes */
+    const char *by;             /* the name of the key, user or certificate; "" on open routes */
+    unsigned roles;             /* of `by` */
+    const char *how;            /* "key", "password" or "certificate"; "" on open routes */
+    uint64_t credential;        /* which key, session or certificate it was; 0: none */
+    char caller[ROLE_NAME_MAX]; /* memory of `by` */
+    char from[48];              /* address of the other side */
+    bool unrecorded;            /* a certificate whose log-in is not on the record yet */
+    bool from_loopback;         /* it is on this host, and nobody says that he only passes it on */
     char *body;
     size_t body_size, body_room;
     bool body_too_large;
@@ -93,7 +104,8 @@ struct http_options {
     uv_loop_t *loop;
     const struct clock *clock;
     struct log log;
-    int listen_fd; /* taken */
+    int listen_fd;               /* taken */
+    const struct tls_files *tls; /* lives as long as the http; NULL: plain */
     int idle_s, header_s, body_s;
     unsigned connections;
     void *context; /* for request->context */
@@ -118,6 +130,10 @@ void http_release(struct http *http);
 void request_answer(struct request *request, struct reply *reply);
 /* A header of the request, NULL when it is not there. */
 const char *request_header(const struct request *request, const char *name);
+/* What the client's certificate says; NULL: it has shown none, or not a good one. */
+const struct tls_peer *request_peer(const struct request *request);
+/* Cuts off the streams that are being read with this credential. */
+void http_drop(struct http *http, uint64_t credential);
 
 /* A stream to put into a reply; it takes the source and ends it even if it is never read. */
 struct stream *stream_new(struct http *http, const struct stream_source *source);

@@ -86,13 +86,68 @@ static void on_image(void *context, json_t *answer, const struct error *error)
     reply_json_with(request, answer, &reply);
 }
 
-void get_image(struct request *request)
+/* The id in the address; NULL when it is none, which has been answered then. */
+static const char *image_of(struct request *request)
 {
-    const struct api *api = request->context;
     const char *id = request->match.parts[0];
 
     if (strlen(id) == 64 && strspn(id, "0123456789abcdef") == 64)
+        return id;
+    reply_problem(request, PROBLEM_NOT_FOUND, "'%s' is not the SHA-256 of an image", id);
+    return NULL;
+}
+
+void get_image(struct request *request)
+{
+    const struct api *api = request->context;
+    const char *id = image_of(request);
+
+    if (id)
         store_image(api->store, id, on_image, request);
+}
+
+static void on_signatures(void *context, json_t *answer, const struct error *error)
+{
+    if (answer)
+        (void)json_object_set_new(answer, "next", json_null());
+    reply_with_answer(context, answer, error);
+}
+
+static void on_image_exists(void *context, json_t *answer, const struct error *error)
+{
+    struct request *request = context;
+    const struct api *api = request->context;
+
+    if (answer)
+        store_signatures(api->store, request->match.parts[0], on_signatures, request);
     else
-        reply_problem(request, PROBLEM_NOT_FOUND, "'%s' is not the SHA-256 of an image", id);
+        reply_error(request, error);
+    json_decref(answer);
+}
+
+/* An image without signatures is an empty list, an unknown image is not. */
+void get_signatures(struct request *request)
+{
+    const struct api *api = request->context;
+    const char *id = image_of(request);
+
+    if (id)
+        store_image(api->store, id, on_image_exists, request);
+}
+
+static void on_signed(void *context, json_t *answer, const struct error *error)
+{
+    if (answer)
+        reply_json(context, 201, answer);
+    else
+        reply_error(context, error);
+}
+
+void post_signature(struct request *request)
+{
+    const struct api *api = request->context;
+    const char *id = image_of(request);
+
+    if (id)
+        farm_image_sign(api->farm, id, request->body, request->by, on_signed, request);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "context.h"
+#include "gate.h"
 #include "handlers.h"
 #include "reply.h"
 #include "run_list.h"
@@ -48,6 +49,10 @@ static void on_job_submitted(void *context, json_t *answer, const struct error *
         reply_error(request, error);
         return;
     }
+    if (json_is_true(json_object_get(answer, "dry_run"))) {
+        reply_json(request, 200, answer);
+        return;
+    }
     reply_add_header(&reply, "Location", "/v1/jobs/%" JSON_INTEGER_FORMAT,
                      json_integer_value(json_object_get(answer, "id")));
     if (json_is_true(json_object_get(answer, "repeated")))
@@ -78,7 +83,15 @@ void post_job(struct request *request)
                       "Idempotency-Key has %zu characters; expected 1 to 255 printable ones", strlen(key));
         return;
     }
-    farm_job_submit(api->farm, request->json, key, ORDER_ANY, request->by, on_job_submitted, request);
+    if (!key && !json_is_true(json_object_get(request->json, "dry_run"))) {
+        reply_problem(
+            request, PROBLEM_KEY_MISSING,
+            "an order needs an Idempotency-Key of its own, so that it is not made twice when it is sent "
+            "again; a dry run (\"dry_run\": true) needs none");
+        return;
+    }
+    farm_job_submit(api->farm, request->json, key, request_order_right(request), request->by,
+                    on_job_submitted, request);
 }
 
 void get_jobs(struct request *request)
@@ -147,9 +160,32 @@ static void command(struct request *request, enum job_command what)
         farm_job_command(api->farm, id, what, request->by, on_job, request);
 }
 
+/* A manufacturing system ends its own jobs, not those of another one or of people. */
+static void on_job_to_cancel(void *context, json_t *answer, const struct error *error)
+{
+    struct request *request = context;
+    const char *by = json_string_value(json_object_get(answer, "by"));
+
+    if (!answer)
+        reply_error(request, error);
+    else if (!by || strcmp(by, request->by) != 0)
+        reply_problem(request, PROBLEM_FORBIDDEN, "this job was ordered by somebody else");
+    else
+        command(request, JOB_CANCEL);
+    json_decref(answer);
+}
+
 void post_job_cancel(struct request *request)
 {
-    command(request, JOB_CANCEL);
+    const struct api *api = request->context;
+    int64_t id = job_of(request);
+
+    if (!id)
+        return;
+    if (request->roles & (ROLE_OPERATOR | ROLE_ENGINEER))
+        command(request, JOB_CANCEL);
+    else
+        store_job(api->store, id, on_job_to_cancel, request);
 }
 
 void post_job_hold(struct request *request)

@@ -5,6 +5,7 @@
 #include "events.h"
 #include "handlers.h"
 #include "reply.h"
+#include "webhooks.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,20 @@ static void print_http(FILE *out, const struct api *api)
            events.replays);
 }
 
+static void print_webhooks(FILE *out, const struct webhooks *webhooks)
+{
+    struct webhooks_statistics statistics = webhooks_statistics(webhooks);
+
+    head(out, "webhooks", "gauge", "Webhooks by state.");
+    (void)fprintf(out,
+                  "flashfarm_webhooks{state=\"active\"} %zu\nflashfarm_webhooks{state=\"disabled\"} %zu\n",
+                  statistics.active, statistics.disabled);
+    number(out, "webhook_facts_sent_total", "counter", "Facts that receivers have taken.", statistics.sent);
+    number(out, "webhook_failures_total", "counter", "Facts that had to be sent again.", statistics.failed);
+    number(out, "webhook_facts_behind", "gauge",
+           "Facts that the slowest active webhook has still to come to.", statistics.behind);
+}
+
 static void print_lag(FILE *out, const struct api_lag *lag)
 {
     int64_t count = 0;
@@ -152,6 +167,7 @@ void get_metrics(struct request *request)
     print_farm(out, api->farm);
     print_store(out, api->store);
     print_http(out, api);
+    print_webhooks(out, api->webhooks);
     if (api->lag)
         print_lag(out, api->lag);
     (void)fclose(out);

@@ -66,6 +66,7 @@ bool etag_matches(const char *if_none_match, const char *etag);
 
 #define JSON_BODY_MAX_BYTES (1u << 20)
 #define JSON_BODY_MAX_DEPTH 32
+#define TEXT_BODY_MAX_BYTES (16u << 10)
 
 /* A JSON object without duplicate members, no deeper than JSON_BODY_MAX_DEPTH; NULL with the sentence, and
  * line and column (from 1, else 0). */

@@ -31,10 +31,17 @@ enum problem problem_of(int code)
         int code;
         enum problem problem;
     } table[] = {
-        {.code = -EINVAL, .problem = PROBLEM_INVALID},     {.code = -ENOENT, .problem = PROBLEM_NOT_FOUND},
-        {.code = -EEXIST, .problem = PROBLEM_EXISTS},      {.code = -EBUSY, .problem = PROBLEM_BUSY},
-        {.code = -EAGAIN, .problem = PROBLEM_IN_PROGRESS}, {.code = -EPERM, .problem = PROBLEM_KEY_REUSED},
-        {.code = -E2BIG, .problem = PROBLEM_TOO_LARGE},    {.code = -ENOSPC, .problem = PROBLEM_NO_ROOM},
+        {.code = -EINVAL, .problem = PROBLEM_INVALID},
+        {.code = -ENOENT, .problem = PROBLEM_NOT_FOUND},
+        {.code = -EEXIST, .problem = PROBLEM_EXISTS},
+        {.code = -EBUSY, .problem = PROBLEM_BUSY},
+        {.code = -EAGAIN, .problem = PROBLEM_IN_PROGRESS},
+        {.code = -EPERM, .problem = PROBLEM_KEY_REUSED},
+        {.code = -E2BIG, .problem = PROBLEM_TOO_LARGE},
+        {.code = -ENOSPC, .problem = PROBLEM_NO_ROOM},
+        {.code = -EACCES, .problem = PROBLEM_FORBIDDEN},
+        {.code = -ESTALE, .problem = PROBLEM_CHANGED},
+        {.code = -EKEYREJECTED, .problem = PROBLEM_SIGNATURE},
     };
 
     if (code <= -ERROR_CLASS_BASE)
@@ -105,7 +112,8 @@ void reply_error(struct request *request, const struct error *error)
     json_t *more = NULL;
 
     /* Without a body, only the address can make no sense. */
-    if (problem == PROBLEM_INVALID && strcmp(request->method, "POST") != 0)
+    if (problem == PROBLEM_INVALID && request->match.route->body == BODY_NONE &&
+        strcmp(request->method, "POST") != 0)
         problem = PROBLEM_BAD_PARAMETER;
     if (problem == PROBLEM_BOARD)
         more = json_pack("{s:s}", "class", failure_word(failure_of(error->code)));
@@ -178,4 +186,48 @@ bool reply_page(struct request *request, struct store_page *page)
     page->limit = (int)number;
     page->cursor = target_parameter(&request->target, "cursor");
     return true;
+}
+
+void reply_add_location(struct reply *reply, const char *collection, const char *name, const char *rest)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    char encoded[3 * 128 + 1] = "";
+    size_t used = 0;
+
+    for (; *name && used + 4 < sizeof encoded; name++)
+        if (strchr(plain, *name))
+            encoded[used++] = *name;
+        else
+            used += (size_t)snprintf(encoded + used, 4, "%%%02X", (unsigned char)*name);
+    encoded[used] = '\0';
+    reply_add_header(reply, "Location", "%s%s%s", collection, encoded, rest);
+}
+
+bool body_members(struct request *request, const char *words)
+{
+    const char *name;
+    const json_t *value;
+
+    json_object_foreach (request->json, name, value) {
+        if (!is_word_of(name, words)) {
+            reply_problem(request, PROBLEM_INVALID, "\"%s\" is not a member of this request; expected: %s",
+                          name, words);
+            return false;
+        }
+    }
+    return true;
+}
+
+#define REASON_MAX_BYTES 1000
+
+const char *body_reason(struct request *request, bool required)
+{
+    const json_t *value = json_object_get(request->json, "reason");
+    const char *reason = value ? json_string_value(value) : "";
+
+    if (reason && strlen(reason) <= REASON_MAX_BYTES && (*reason || !required))
+        return reason;
+    reply_problem(request, PROBLEM_INVALID, "reason: expected a text of %s%d bytes that says why",
+                  required ? "1 to " : "at most ", REASON_MAX_BYTES);
+    return NULL;
 }

@@ -13,6 +13,7 @@ struct request;
 enum body_kind {
     BODY_NONE, /* what comes is read and thrown away */
     BODY_JSON, /* one object, in request->json */
+    BODY_TEXT, /* a short text/plain, in request->body with an ending 0 */
     BODY_FILE, /* streamed to disk, in request->upload */
 };
 

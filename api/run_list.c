@@ -179,6 +179,9 @@ static bool read_filter(struct request *request, struct store_run_filter *filter
     filter->image = target_parameter(target, "image");
     filter->work_order = target_parameter(target, "work_order");
     filter->station = target_parameter(target, "station");
+    filter->by = target_parameter(target, "by");
+    filter->recipe = target_parameter(target, "recipe");
+    filter->pool = target_parameter(target, "pool");
     filter->outcome = target_parameter(target, "outcome");
     filter->from = target_parameter(target, "from");
     filter->to = target_parameter(target, "to");

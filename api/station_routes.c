@@ -4,6 +4,8 @@
 #include "handlers.h"
 #include "reply.h"
 
+#include <string.h>
+
 /* Takes the list of everything there is; it has no further page. */
 static void reply_list(struct request *request, json_t *items)
 {
@@ -103,4 +105,26 @@ void post_station_identify(struct request *request)
     const struct api *api = request->context;
 
     farm_station_identify(api->farm, request->match.parts[0], reply_with_answer, request);
+}
+
+#define CODE_MAX_BYTES     127
+#define POSITION_MAX_BYTES 127
+
+void post_station_scan(struct request *request)
+{
+    const struct api *api = request->context;
+    const char *code = json_string_value(json_object_get(request->json, "code"));
+    const json_t *place = json_object_get(request->json, "position");
+    const char *position = json_string_value(place);
+
+    if (!body_members(request, "code position"))
+        return;
+    if (!code || !*code || strlen(code) > CODE_MAX_BYTES)
+        reply_problem(request, PROBLEM_INVALID, "code: expected a text of 1 to %d bytes", CODE_MAX_BYTES);
+    else if (place && !json_is_null(place) && (!position || strlen(position) > POSITION_MAX_BYTES))
+        reply_problem(request, PROBLEM_INVALID, "position: expected a text of at most %d bytes",
+                      POSITION_MAX_BYTES);
+    else
+        farm_station_scan(api->farm, request->match.parts[0], code, position, request->by, on_command_done,
+                          request);
 }

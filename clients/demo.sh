@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Shows flashfarm on a bare Debian 12: builds it, starts simulated boards of several kinds and the daemon, programs all
-# of them at once with a real firmware file, and stays so that you can look around. Nothing is installed but Debian
-# packages, and nothing is left running.
+# of them at once with a real firmware file, gives some of them serial numbers, proves one, and stays so that you can look
+# around. Nothing is installed but Debian packages, and nothing is left running.
 #
 #     sh clients/demo.sh            paced: bytes take their time on the wire, flash takes datasheet times
 #     sh clients/demo.sh --quick    as fast as this machine goes, and stops by itself
@@ -110,8 +110,15 @@ say "firmware: the first 96, 24 and 6 KiB of $firmware, for three kinds of chip"
 part 0x18000 0x08000000 stm32.hex
 part 0x6000 0 avr.hex
 part 0x1800 0 p89lpc.hex
+# Each STM32 gets a serial number of its own: 16 bytes of text near the end of its flash, and their CRC behind them.
+say "flashfarm pool demo create --prefix FF --date YYWW --digits 5 --check mod97 --last 99999"
+flashfarm pool demo create --prefix FF --date YYWW --digits 5 --check mod97 --last 99999
 cat >"$scratch/jobs.json" <<'JOBS'
-[{"chip": "stm32f103xb", "image": "stm32.hex", "stations": "all", "work_order": "DEMO-1"},
+[{"chip": "stm32f103xb", "image": "stm32.hex", "stations": "all", "work_order": "DEMO-1", "serial_pool": "demo",
+  "fields": [{"name": "serial", "address": "0x0801fc00", "width": 16, "encoding": "ascii", "pad": 0,
+              "source": {"pool": "demo"}}],
+  "checks": [{"name": "crc", "address": "0x0801fc10", "algorithm": "crc-32",
+              "range": {"address": "0x0801fc00", "size": 16}}]},
  {"chip": "atmega328p", "image": "avr.hex", "stations": "all", "work_order": "DEMO-2"},
  {"chip": "p89lpc922", "image": "p89lpc.hex", "stations": "all", "work_order": "DEMO-3"}]
 JOBS
@@ -120,19 +127,24 @@ say "flashfarm submit jobs.json"
 cat "$scratch/jobs.json"
 flashfarm submit "$scratch/jobs.json"
 
-uid=$(flashfarm runs --work-order DEMO-1 --limit 1 | awk 'NR == 2 { print $6 }')
-say "flashfarm trace $uid"
-flashfarm trace "$uid"
+say "flashfarm pools"
+flashfarm pools
+serial=$(flashfarm pool demo serials --limit 1 | awk 'NR == 2 { print $1 }')
+say "flashfarm trace $serial"
+flashfarm trace "$serial"
 
-cp "$scratch/boards/state/flashfarm.db" "$scratch/copy.db"
-[ ! -e "$scratch/boards/state/flashfarm.db-wal" ] || cp "$scratch/boards/state/flashfarm.db-wal" "$scratch/copy.db-wal"
-say "flashfarm audit verify (a copy of the record, without the daemon)"
-flashfarm audit verify "$scratch/copy.db"
+public=$scratch/boards/state/flashfarm.pub
+say "flashfarm audit prove $serial, and check it without the daemon"
+flashfarm audit prove "$serial" "$scratch/$serial.proof"
+flashfarm audit check "$scratch/$serial.proof" --public-key "$public"
+say "flashfarm backup, and audit verify of the copy without the daemon"
+flashfarm backup --output "$scratch/copy.db"
+flashfarm audit verify "$scratch/copy.db" --public-key "$public"
 
 say "the API is at $FLASHFARM_SERVER"
 echo "  export FLASHFARM_SERVER=$FLASHFARM_SERVER FLASHFARM_KEY_FILE=$FLASHFARM_KEY_FILE"
 echo "  $build/clients/flashfarm stations"
-echo "  curl -H \"Authorization: Bearer \$(cat \$FLASHFARM_KEY_FILE)\" $FLASHFARM_SERVER/v1/runs"
+echo "  echo \"Authorization: Bearer \$(cat \$FLASHFARM_KEY_FILE)\" | curl -H @- $FLASHFARM_SERVER/v1/runs"
 $quick && exit 0
 
 echo

@@ -59,7 +59,7 @@ static const char *const level_words[] = {
 static int __attribute__((format(printf, 3, 4)))
 complain(struct reading *reading, int line, const char *format, ...)
 {
-    char text[256];
+    char text[400];
     va_list arguments;
 
     if (reading->error->code)
@@ -197,6 +197,16 @@ static int store_wakeup(struct reading *reading, const struct key *key, void *ob
     return 0;
 }
 
+static int store_flag(struct reading *reading, const struct key *key, void *object, const char *value)
+{
+    int yes = strcmp(value, "yes") == 0;
+
+    if (!yes && strcmp(value, "no") != 0)
+        return complain(reading, reading->line, "%s is '%s'; expected yes or no", key->name, value);
+    memcpy((char *)object + key->offset, &yes, sizeof yes);
+    return 0;
+}
+
 #define AT(type, member)      .offset = offsetof(type, member)
 #define AT_TEXT(type, member) AT(type, member), .size = sizeof(((type *)NULL)->member)
 
@@ -205,7 +215,7 @@ static const struct key daemon_keys[] = {
      .store = store_listen,
      AT_TEXT(struct settings, listen),
      .fallback = "127.0.0.1:8470",
-     .help = "address and port of the REST interface; other than loopback needs key_file"},
+     .help = "address and port of the REST interface; other than loopback needs keys and TLS"},
     {.name = "state",
      .store = store_path,
      AT_TEXT(struct settings, state),
@@ -216,6 +226,41 @@ static const struct key daemon_keys[] = {
      AT_TEXT(struct settings, key_file),
      .fallback = "",
      .help = "API keys, one per line; empty: STATE/key, which the daemon makes"},
+    {.name = "tls_certificate",
+     .store = store_path,
+     AT_TEXT(struct settings, tls_certificate),
+     .fallback = "",
+     .help = "PEM file: certificate chain of the REST interface; empty: plain HTTP, on loopback only"},
+    {.name = "tls_key",
+     .store = store_path,
+     AT_TEXT(struct settings, tls_key),
+     .fallback = "",
+     .help = "PEM file: the private key of tls_certificate; must not be readable by others"},
+    {.name = "tls_client_ca",
+     .store = store_path,
+     AT_TEXT(struct settings, tls_client_ca),
+     .fallback = "",
+     .help = "PEM file: who signs client certificates, whose CN names the caller and OU his roles"},
+    {.name = "trusted_keys",
+     .store = store_path,
+     AT_TEXT(struct settings, trusted_keys),
+     .fallback = "",
+     .help = "directory of *.pub, whose image signatures count; empty: nobody's"},
+    {.name = "key_store",
+     .store = store_path,
+     AT_TEXT(struct settings, key_store),
+     .fallback = "",
+     .help = "directory of the key material that key pools refer to"},
+    {.name = "webhook_hosts",
+     .store = store_text,
+     AT_TEXT(struct settings, webhook_hosts),
+     .fallback = "",
+     .help = "HOST or HOST:PORT that webhooks may go to, separated by blanks; empty: none"},
+    {.name = "two_people",
+     .store = store_flag,
+     AT(struct settings, two_people),
+     .fallback = "no",
+     .help = "yes: a recipe is released by somebody else than who saved it"},
     {.name = "stop_timeout",
      .store = store_number,
      AT(struct settings, stop_timeout_s),
@@ -265,6 +310,11 @@ static const struct key station_keys[] = {
      AT_TEXT(struct station_settings, position),
      .fallback = "",
      .help = "place in the fixture, free text"},
+    {.name = "fixture",
+     .store = store_text,
+     AT_TEXT(struct station_settings, fixture),
+     .fallback = "",
+     .help = "identity of the fixture itself, for the record and for recipes that ask for one"},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -361,7 +411,7 @@ static int begin_section(struct reading *reading, char *name)
 static int refuse_key(struct reading *reading, const char *name)
 {
     const struct section *section = reading->section;
-    char expected[160] = "";
+    char expected[320] = "";
     size_t used = 0;
 
     for (size_t i = 0; i < section->count; i++)
@@ -453,6 +503,22 @@ static int read_stream(struct reading *reading)
     return reading->error->code ? reading->error->code : end_section(reading);
 }
 
+/* Half a set of files is worse than none: somebody believes that it is encrypted. */
+static int check_tls(const struct reading *reading)
+{
+    const struct settings *settings = reading->settings;
+    bool certificate = settings->tls_certificate[0], key = settings->tls_key[0];
+
+    if (certificate != key)
+        return error_set(reading->error, -EINVAL, "%s: %s is given without %s; expected both or none",
+                         reading->path, certificate ? "tls_certificate" : "tls_key",
+                         certificate ? "tls_key" : "tls_certificate");
+    if (settings->tls_client_ca[0] && !certificate)
+        return error_set(reading->error, -EINVAL,
+                         "%s: tls_client_ca is given without tls_certificate; expected both", reading->path);
+    return 0;
+}
+
 int config_read(const char *path, const struct config_checks *checks, struct settings *settings,
                 struct error *error)
 {
@@ -465,6 +531,8 @@ int config_read(const char *path, const struct config_checks *checks, struct set
     if (!reading.file)
         return error_set_errno(error, errno, "%s: cannot open", path);
     status = read_stream(&reading);
+    if (!status)
+        status = check_tls(&reading);
     (void)fclose(reading.file);
     if (status)
         settings_clear(settings);
@@ -483,11 +551,11 @@ static void print_section(FILE *out, const struct section *section)
     for (size_t i = 0; i < section->count; i++) {
         const struct key *key = &section->keys[i];
 
-        (void)fprintf(out, "  %-13s %s\n", key->name, key->help);
+        (void)fprintf(out, "  %-15s %s\n", key->name, key->help);
         if (!key->fallback)
-            (void)fprintf(out, "  %-13s must be given\n", "");
+            (void)fprintf(out, "  %-15s must be given\n", "");
         else if (*key->fallback)
-            (void)fprintf(out, "  %-13s default: %s\n", "", key->fallback);
+            (void)fprintf(out, "  %-15s default: %s\n", "", key->fallback);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "key_file.h"
 #include "notify.h"
 #include "protocol.h"
+#include "roles.h"
 #include "store.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@
 
 struct daemon {
     const char *config_path;
+    const char *restored; /* --restored REASON; NULL: not given */
+    char origin[80];      /* who signs the record: "flashfarm/HOST" */
     struct settings settings;
     struct log_output output;
     struct log log;
@@ -141,7 +144,7 @@ static void reload(struct daemon *daemon)
     } else {
         if (strcmp(settings.listen, daemon->settings.listen) != 0 ||
             strcmp(settings.state, daemon->settings.state) != 0)
-            log_warning(&daemon->log, "listen and state are taken up at the next start");
+            log_warning(&daemon->log, "listen, state, keys and TLS are taken up at the next start");
         daemon->output.level = (enum log_level)settings.log_level;
         settings_clear(&settings);
         log_notice(&daemon->log, "stations reloaded from %s", daemon->config_path);
@@ -243,21 +246,30 @@ static bool has_own_keys(const struct settings *settings)
 
 static int serve(struct daemon *daemon, struct error *error)
 {
+    const struct settings *settings = &daemon->settings;
     const struct api_options options = {
         .loop = &daemon->loop,
         .farm = daemon->farm,
         .store = daemon->store,
         .clock = &clock_system,
         .log = &daemon->output,
-        .listen = daemon->settings.listen,
+        .listen = settings->listen,
         .version = FLASHFARM_VERSION,
+        .state = settings->state,
+        .origin = daemon->origin,
+        .tls_certificate = settings->tls_certificate,
+        .tls_key = settings->tls_key,
+        .tls_client_ca = settings->tls_client_ca,
+        .webhook_hosts = settings->webhook_hosts,
         .keys = daemon->keys.keys,
         .key_count = daemon->keys.count,
-        .keys_are_generated = !has_own_keys(&daemon->settings),
+        .keys_are_generated = !has_own_keys(settings),
         .lag = &daemon->lag,
     };
+    int status = api_start(&daemon->api, &options, error);
 
-    return api_start(&daemon->api, &options, error);
+    keys_clear(&daemon->keys); /* the interface keeps hashes */
+    return status;
 }
 
 static void on_farm_started(void *context, int status, const struct error *error)
@@ -308,18 +320,51 @@ static int read_keys(struct daemon *daemon, struct error *error)
     int status = keys_read(&daemon->keys, given ? daemon->settings.key_file : own, !given, error);
 
     free(own);
+    for (size_t i = 0; status == 0 && !given && i < daemon->keys.count; i++) {
+        daemon->keys.keys[i].roles = ROLE_OPERATOR | ROLE_ENGINEER | ROLE_AUDITOR | ROLE_ADMIN;
+        daemon->keys.keys[i].local = true;
+    }
     return status;
+}
+
+/* Notes that are signed name their signer; a host without a name still has one. */
+static void name_origin(struct daemon *daemon)
+{
+    char host[65] = "";
+
+    (void)gethostname(host, sizeof host - 1);
+    (void)snprintf(daemon->origin, sizeof daemon->origin, "flashfarm/%s", host[0] ? host : "localhost");
+}
+
+static int open_signed_store(struct daemon *daemon, const char *path, const uint8_t *seed,
+                             struct error *error)
+{
+    const struct store_options options = {.path = path,
+                                          .loop = &daemon->loop,
+                                          .clock = &clock_system,
+                                          .log = log_named(&daemon->output, "store"),
+                                          .signing_seed = seed,
+                                          .origin = daemon->origin,
+                                          .restored = daemon->restored};
+
+    return store_open(&daemon->store, &options, error);
 }
 
 static int open_store(struct daemon *daemon, struct error *error)
 {
     char *path = format_text("%s/flashfarm.db", daemon->settings.state);
-    const struct store_options options = {.path = path,
-                                          .loop = &daemon->loop,
-                                          .clock = &clock_system,
-                                          .log = log_named(&daemon->output, "store")};
-    int status = store_open(&daemon->store, &options, error);
+    char *seed_path = format_text("%s/ledger.key", daemon->settings.state);
+    bool recorded = access(path, F_OK) == 0, made;
+    uint8_t *seed;
+    int status = seed_read(&seed, &made, seed_path, error);
 
+    name_origin(daemon);
+    if (status == 0 && made && recorded)
+        log_warning(&daemon->log, "made a new signing key %s for a record that is there already", seed_path);
+    if (status == 0)
+        status = open_signed_store(daemon, path, seed, error);
+    sodium_free(seed); /* NULL is fine */
+    free(seed_path);
     free(path);
     return status;
 }
@@ -331,7 +376,10 @@ static void open_farm(struct daemon *daemon)
                                          .store = daemon->store,
                                          .clock = &clock_system,
                                          .log = &daemon->output,
-                                         .state = daemon->settings.state};
+                                         .state = daemon->settings.state,
+                                         .trusted_keys = daemon->settings.trusted_keys,
+                                         .key_store = daemon->settings.key_store,
+                                         .two_people = daemon->settings.two_people != 0};
 
     daemon->farm = farm_new(&options);
     farm_set_listener(daemon->farm, on_event, daemon);
@@ -348,6 +396,12 @@ static void raise_file_limit(void)
     }
 }
 
+/* A core file would hold the signing key and every password that is being checked. */
+static void forbid_core_files(void)
+{
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){.rlim_cur = 0, .rlim_max = 0});
+}
+
 static int prepare(struct daemon *daemon, struct error *error)
 {
     int status = config_read(daemon->config_path, &checks, &daemon->settings, error);
@@ -356,6 +410,7 @@ static int prepare(struct daemon *daemon, struct error *error)
         return status;
     daemon->output = log_output_stderr((enum log_level)daemon->settings.log_level);
     raise_file_limit();
+    forbid_core_files();
     status = notify_open(&daemon->notify, error);
     if (status == 0)
         status = lock_state(daemon, error);
@@ -402,10 +457,12 @@ static int run(struct daemon *daemon)
 static void print_help(void)
 {
     (void)printf(
-        "usage: flashfarmd [--config FILE]\n"
+        "usage: flashfarmd [--config FILE] [--restored REASON]\n"
         "Programs boards at many stations at once, as jobs over HTTP tell it to.\n\n"
         "  --config FILE  configuration (default %s)\n"
         "  --check        read the configuration, say whether it is good, and end\n"
+        "  --restored REASON\n"
+        "                 the record was put back from a backup: start although it is older than it was\n"
         "  --routes       print the routes of the HTTP interface, and end\n"
         "  --version      print the version, and end\n"
         "  --help         this text\n\n"
@@ -420,7 +477,8 @@ static void print_help(void)
         (void)printf("  %-13s %s\n", protocols[i]->name, protocols[i]->summary);
 }
 
-static int check_config(const char *path)
+/* Apart from main(), whose frame is large enough. */
+static __attribute__((noinline)) int check_config(const char *path)
 {
     struct error error = ERROR_NONE;
     struct settings settings;
@@ -434,23 +492,48 @@ static int check_config(const char *path)
     return EXIT_SUCCESS;
 }
 
-enum { OPTION_CONFIG = 1, OPTION_CHECK, OPTION_ROUTES, OPTION_VERSION, OPTION_HELP };
+enum { OPTION_CONFIG = 1, OPTION_CHECK, OPTION_RESTORED, OPTION_ROUTES, OPTION_VERSION, OPTION_HELP };
+
+static void *allocate_bytes(size_t size)
+{
+    return allocate(1, size);
+}
+
+static void *grow(void *bytes, size_t size)
+{
+    return reallocate(bytes, 1, size);
+}
+
+/* Half a fact would be worse than none: for want of memory the libraries that make facts end the daemon as
+ * its own code does, and say so (alloc.h). */
+static void let_libraries_allocate(void)
+{
+    json_set_alloc_funcs(allocate_bytes, free);
+    (void)uv_replace_allocator(allocate_bytes, grow, allocate, free);
+}
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, OPTION_CONFIG}, {"check", no_argument, NULL, OPTION_CHECK},
-        {"routes", no_argument, NULL, OPTION_ROUTES},       {"version", no_argument, NULL, OPTION_VERSION},
-        {"help", no_argument, NULL, OPTION_HELP},           {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"config", required_argument, NULL, OPTION_CONFIG},
+                                            {"restored", required_argument, NULL, OPTION_RESTORED},
+                                            {"check", no_argument, NULL, OPTION_CHECK},
+                                            {"routes", no_argument, NULL, OPTION_ROUTES},
+                                            {"version", no_argument, NULL, OPTION_VERSION},
+                                            {"help", no_argument, NULL, OPTION_HELP},
+                                            {NULL, 0, NULL, 0}};
     struct daemon daemon = {.config_path = CONFIG_DEFAULT_PATH, .output = log_output_stderr(LOG_NOTICE)};
     bool check = false;
     int option;
 
+    let_libraries_allocate();
     daemon.log = log_named(&daemon.output, "%s", "");
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
         switch (option) {
         case OPTION_CONFIG:
             daemon.config_path = optarg;
+            break;
+        case OPTION_RESTORED:
+            daemon.restored = optarg;
             break;
         case OPTION_CHECK:
             check = true;

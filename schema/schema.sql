@@ -1,5 +1,36 @@
 -- What the migrations add up to; made by store_test --schema, compared by store_test.
 
+CREATE TABLE backup (
+    fact     INTEGER PRIMARY KEY,
+    name     TEXT NOT NULL UNIQUE CONSTRAINT "a backup has a name" CHECK (name <> ''),
+    size     INTEGER NOT NULL CHECK (size > 0),
+    sha256   TEXT NOT NULL CONSTRAINT "a backup's sum is a SHA-256"
+             CHECK (length(sha256) = 64 AND sha256 NOT GLOB '*[^0-9a-f]*'),
+    sequence INTEGER NOT NULL CONSTRAINT "a backup ends before its record" CHECK (sequence >= 0 AND sequence < fact),
+    "by"     TEXT,
+    made     TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE burned (
+    pool   TEXT NOT NULL REFERENCES pool (name),
+    first  INTEGER NOT NULL,
+    last   INTEGER NOT NULL,
+    count  INTEGER NOT NULL CHECK (count >= 1),
+    reason TEXT NOT NULL CONSTRAINT "burned for a reason" CHECK (reason <> ''),
+    "by"   TEXT,
+    made   TEXT NOT NULL,
+    fact   INTEGER NOT NULL,
+    PRIMARY KEY (pool, first)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpoint (
+    size INTEGER PRIMARY KEY CONSTRAINT "a checkpoint covers all records before it"
+         CHECK (size >= 1 AND size = fact - 1),
+    root TEXT NOT NULL CONSTRAINT "root is a SHA-256" CHECK (length(root) = 64 AND root NOT GLOB '*[^0-9a-f]*'),
+    note TEXT NOT NULL CONSTRAINT "a checkpoint has a note" CHECK (note <> ''),
+    fact INTEGER NOT NULL UNIQUE
+) STRICT;
+
 CREATE TABLE daemon (
     id      INTEGER PRIMARY KEY CHECK (id = 1),
     version TEXT NOT NULL,
@@ -28,6 +59,18 @@ CREATE TABLE image (
     "by"   TEXT
 ) STRICT;
 
+CREATE TABLE image_signature (
+    image     TEXT NOT NULL REFERENCES image (id),
+    signature TEXT NOT NULL CONSTRAINT "a signature has a text" CHECK (signature <> ''),
+    key_id    TEXT NOT NULL,
+    key_name  TEXT,
+    comment   TEXT,
+    "by"      TEXT,
+    added     TEXT NOT NULL,
+    fact      INTEGER NOT NULL,
+    PRIMARY KEY (image, signature)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE job (
     id                  INTEGER PRIMARY KEY CHECK (id > 0),
     state               TEXT NOT NULL CONSTRAINT "state of a job"
@@ -51,7 +94,7 @@ CREATE TABLE job (
     aborted             INTEGER NOT NULL DEFAULT 0,
     unknown             INTEGER NOT NULL DEFAULT 0,
     fact                INTEGER NOT NULL
-) STRICT;
+, recipe TEXT, recipe_version INTEGER, recipe_hash TEXT, serial_pool TEXT REFERENCES pool (name)) STRICT;
 
 CREATE TABLE ledger (
     sequence     INTEGER PRIMARY KEY,
@@ -66,6 +109,71 @@ CREATE TABLE ledger (
     -- The same instant as text of fixed width, for the projections and for people.
     utc          TEXT AS (strftime('%Y-%m-%dT%H:%M:%S', utc_us / 1000000, 'unixepoch')
                           || format('.%06dZ', utc_us % 1000000)) VIRTUAL
+) STRICT;
+
+CREATE TABLE pool (
+    id           INTEGER PRIMARY KEY, -- the record that made it
+    name         TEXT NOT NULL UNIQUE CONSTRAINT "a pool has a name" CHECK (name <> ''),
+    kind         TEXT NOT NULL CONSTRAINT "kind of a pool" CHECK (kind = 'serial' OR kind = 'eui48' OR kind = 'key'),
+    format       TEXT CONSTRAINT "format is an object" CHECK (json_type(format) = 'object'),
+    first        INTEGER NOT NULL,
+    last         INTEGER NOT NULL,
+    step         INTEGER NOT NULL CONSTRAINT "a unit takes one number or more" CHECK (step >= 1),
+    next         INTEGER NOT NULL,
+    gapless      INTEGER NOT NULL,
+    state        TEXT NOT NULL CONSTRAINT "state of a pool" CHECK (state = 'open' OR state = 'closed'),
+    reason       TEXT,
+    warn_percent TEXT NOT NULL CONSTRAINT "warn_percent is an array" CHECK (json_type(warn_percent) = 'array'),
+    "by"         TEXT,
+    created      TEXT NOT NULL,
+    reserved     INTEGER NOT NULL DEFAULT 0 CHECK (reserved >= 0),
+    bound        INTEGER NOT NULL DEFAULT 0 CHECK (bound >= 0),
+    pass         INTEGER NOT NULL DEFAULT 0 CHECK (pass >= 0),
+    fail         INTEGER NOT NULL DEFAULT 0 CHECK (fail >= 0),
+    unknown      INTEGER NOT NULL DEFAULT 0 CHECK (unknown >= 0),
+    burned       INTEGER NOT NULL DEFAULT 0 CHECK (burned >= 0),
+    returned     INTEGER NOT NULL DEFAULT 0 CHECK (returned >= 0),
+    issued       INTEGER NOT NULL DEFAULT 0,
+    fact         INTEGER NOT NULL,
+    CONSTRAINT "issued is the sum of the states"
+    CHECK (issued = reserved + bound + pass + fail + unknown + burned + returned),
+    CONSTRAINT "the numbers of a pool go from first to last"
+    CHECK (first >= 0 AND last - first >= step - 1 AND last < 0x7fffffffffff0000),
+    CONSTRAINT "no more is issued than the pool has passed" CHECK (issued <= (next - first) / step),
+    CONSTRAINT "next stays inside the pool" CHECK (next >= first AND next <= last + 1),
+    CONSTRAINT "gapless lies between first and next" CHECK (gapless >= first AND gapless <= next),
+    CONSTRAINT "an EUI-48 is of one unit and not a group" -- the lowest bit of the first octet
+    CHECK (kind <> 'eui48' OR (last < 0x1000000000000 AND first >> 40 = last >> 40 AND (first >> 40) & 1 = 0)),
+    CONSTRAINT "keys are numbered from 0" CHECK (kind <> 'key' OR (first = 0 AND step = 1))
+) STRICT;
+
+CREATE TABLE pool_item (
+    pool   TEXT NOT NULL REFERENCES pool (name),
+    number INTEGER NOT NULL,
+    id     TEXT NOT NULL UNIQUE CONSTRAINT "a key has an id" CHECK (id <> ''),
+    sha256 TEXT NOT NULL UNIQUE CONSTRAINT "a key has a SHA-256"
+           CHECK (length(sha256) = 64 AND sha256 NOT GLOB '*[^0-9a-f]*'),
+    fact   INTEGER NOT NULL,
+    PRIMARY KEY (pool, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE recipe (
+    id          INTEGER PRIMARY KEY, -- the record that made it
+    name        TEXT NOT NULL CONSTRAINT "a recipe has a name" CHECK (name <> ''),
+    version     INTEGER NOT NULL CONSTRAINT "versions count from 1" CHECK (version >= 1),
+    state       TEXT NOT NULL CONSTRAINT "state of a recipe"
+                CHECK (state = 'draft' OR state = 'released' OR state = 'retired'),
+    hash        TEXT NOT NULL CONSTRAINT "a recipe's hash is a SHA-256"
+                CHECK (length(hash) = 64 AND hash NOT GLOB '*[^0-9a-f]*'),
+    content     TEXT NOT NULL CONSTRAINT "content is an object" CHECK (json_type(content) = 'object'),
+    "by"        TEXT,
+    created     TEXT NOT NULL,
+    released_by TEXT,
+    released    TEXT,
+    reason      TEXT,
+    fact        INTEGER NOT NULL,
+    UNIQUE (name, version),
+    CONSTRAINT "a recipe in use was released" CHECK (state = 'draft' OR released IS NOT NULL)
 ) STRICT;
 
 CREATE TABLE run (
@@ -97,7 +205,7 @@ CREATE TABLE run (
     "by"       TEXT,
     version    TEXT,
     details    TEXT,
-    fact       INTEGER NOT NULL,
+    fact       INTEGER NOT NULL, recipe TEXT, recipe_version INTEGER, recipe_hash TEXT, fixture TEXT, numbers TEXT CONSTRAINT "numbers is an array" CHECK (json_type(numbers) = 'array'), unit TEXT CONSTRAINT "unit is an object" CHECK (json_type(unit) = 'object'), unit_data_sha256 TEXT, rework TEXT CONSTRAINT "rework has a reason" CHECK (rework <> ''), code TEXT, opened INTEGER,
     CONSTRAINT "a run that passed has no class of failure" CHECK (outcome IS NOT 'pass' OR class IS NULL),
     CONSTRAINT "a run that ended has its time" CHECK ((outcome IS NULL) = (ended IS NULL))
 ) STRICT;
@@ -107,6 +215,34 @@ CREATE TABLE run_image (
     run   INTEGER NOT NULL REFERENCES run (id),
     PRIMARY KEY (image, run)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE run_pool (
+    pool TEXT NOT NULL REFERENCES pool (name),
+    run  INTEGER NOT NULL REFERENCES run (id),
+    PRIMARY KEY (pool, run)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE serial (
+    id       INTEGER PRIMARY KEY,
+    text     TEXT NOT NULL UNIQUE CONSTRAINT "a number has a text" CHECK (text <> ''),
+    pool     TEXT REFERENCES pool (name),
+    number   INTEGER,
+    state    TEXT NOT NULL CONSTRAINT "state of a number"
+             CHECK (state = 'reserved' OR state = 'bound' OR state = 'pass' OR state = 'fail' OR state = 'unknown'
+                    OR state = 'burned' OR state = 'returned'),
+    before   TEXT CONSTRAINT "state before of a number"
+             CHECK (before = 'pass' OR before = 'fail' OR before = 'unknown' OR before = 'returned'),
+    run      INTEGER NOT NULL REFERENCES run (id),
+    uid      TEXT,
+    attempts INTEGER NOT NULL CHECK (attempts >= 1),
+    job      INTEGER NOT NULL REFERENCES job (id),
+    reason   TEXT,
+    "by"     TEXT,
+    updated  TEXT NOT NULL,
+    fact     INTEGER NOT NULL,
+    CONSTRAINT "a number and its pool go together" CHECK ((pool IS NULL) = (number IS NULL)),
+    CONSTRAINT "bound is bound to a chip" CHECK (state <> 'bound' OR uid IS NOT NULL)
+) STRICT;
 
 CREATE TABLE station (
     name    TEXT PRIMARY KEY,
@@ -126,15 +262,53 @@ CREATE TABLE taught (
     fact    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE tile (
+    idx  INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL CONSTRAINT "hash of a tile is a SHA-256"
+         CHECK (length(hash) = 64 AND hash NOT GLOB '*[^0-9a-f]*'),
+    fact INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE units_made (
+    thing   TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    count   INTEGER NOT NULL CHECK (count >= 1),
+    fact    INTEGER NOT NULL,
+    PRIMARY KEY (thing, version)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE webhook (
+    id      TEXT PRIMARY KEY CONSTRAINT "a webhook has an id" CHECK (id <> ''),
+    url     TEXT NOT NULL CONSTRAINT "a webhook has a URL" CHECK (url <> ''),
+    topics  TEXT NOT NULL CONSTRAINT "topics is an array" CHECK (json_type(topics) = 'array'),
+    state   TEXT NOT NULL CONSTRAINT "state of a webhook"
+            CHECK (state = 'active' OR state = 'removed' OR state = 'disabled'),
+    reason  TEXT,
+    "by"    TEXT,
+    created TEXT NOT NULL,
+    updated TEXT NOT NULL,
+    fact    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX job_state ON job (state);
 
 CREATE INDEX job_work_order ON job (work_order) WHERE work_order IS NOT NULL;
+
+CREATE INDEX recipe_name ON recipe (name);
+
+CREATE INDEX recipe_state ON recipe (state);
+
+CREATE INDEX run_by ON run ("by", started) WHERE "by" IS NOT NULL;
 
 CREATE INDEX run_job ON run (job);
 
 CREATE UNIQUE INDEX run_open ON run (station) WHERE outcome IS NULL;
 
 CREATE INDEX run_outcome ON run (outcome);
+
+CREATE INDEX run_recipe ON run (recipe) WHERE recipe IS NOT NULL;
+
+CREATE INDEX run_recipe_version ON run (recipe, recipe_version) WHERE recipe IS NOT NULL;
 
 CREATE INDEX run_serial ON run (serial) WHERE serial IS NOT NULL;
 
@@ -145,6 +319,42 @@ CREATE INDEX run_station ON run (station, started);
 CREATE INDEX run_uid ON run (uid) WHERE uid IS NOT NULL;
 
 CREATE INDEX run_work_order ON run (work_order) WHERE work_order IS NOT NULL;
+
+CREATE INDEX serial_not_passed ON serial (state) WHERE state <> 'pass';
+
+CREATE UNIQUE INDEX serial_number ON serial (pool, number) WHERE pool IS NOT NULL;
+
+CREATE INDEX serial_state ON serial (pool, state, number) WHERE pool IS NOT NULL;
+
+CREATE INDEX serial_uid ON serial (uid) WHERE uid IS NOT NULL;
+
+CREATE TRIGGER backup_delete BEFORE DELETE ON backup
+BEGIN SELECT RAISE(ABORT, 'backup is made from the ledger'); END;
+
+CREATE TRIGGER backup_insert BEFORE INSERT ON backup WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'backup is made from the ledger'); END;
+
+CREATE TRIGGER backup_update BEFORE UPDATE ON backup
+BEGIN SELECT RAISE(ABORT, 'backup is made from the ledger'); END;
+
+CREATE TRIGGER burned_delete BEFORE DELETE ON burned
+BEGIN SELECT RAISE(ABORT, 'burned is made from the ledger'); END;
+
+CREATE TRIGGER burned_insert BEFORE INSERT ON burned WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'burned is made from the ledger'); END;
+
+CREATE TRIGGER burned_update BEFORE UPDATE ON burned
+BEGIN SELECT RAISE(ABORT, 'burned is made from the ledger'); END;
+
+CREATE TRIGGER checkpoint_delete BEFORE DELETE ON checkpoint
+BEGIN SELECT RAISE(ABORT, 'checkpoint is made from the ledger'); END;
+
+CREATE TRIGGER checkpoint_insert BEFORE INSERT ON checkpoint
+WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'checkpoint is made from the ledger'); END;
+
+CREATE TRIGGER checkpoint_update BEFORE UPDATE ON checkpoint
+BEGIN SELECT RAISE(ABORT, 'checkpoint is made from the ledger'); END;
 
 CREATE TRIGGER daemon_delete BEFORE DELETE ON daemon
 BEGIN SELECT RAISE(ABORT, 'daemon is made from the ledger'); END;
@@ -173,6 +383,16 @@ BEGIN SELECT RAISE(ABORT, 'image is made from the ledger'); END;
 
 CREATE TRIGGER image_update BEFORE UPDATE ON image BEGIN SELECT RAISE(ABORT, 'image is made from the ledger'); END;
 
+CREATE TRIGGER image_signature_delete BEFORE DELETE ON image_signature
+BEGIN SELECT RAISE(ABORT, 'image_signature is made from the ledger'); END;
+
+CREATE TRIGGER image_signature_insert BEFORE INSERT ON image_signature
+WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'image_signature is made from the ledger'); END;
+
+CREATE TRIGGER image_signature_update BEFORE UPDATE ON image_signature
+BEGIN SELECT RAISE(ABORT, 'image_signature is made from the ledger'); END;
+
 CREATE TRIGGER job_delete BEFORE DELETE ON job BEGIN SELECT RAISE(ABORT, 'job is made from the ledger'); END;
 
 CREATE TRIGGER job_insert BEFORE INSERT ON job WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
@@ -181,6 +401,13 @@ BEGIN SELECT RAISE(ABORT, 'job is made from the ledger'); END;
 CREATE TRIGGER job_update BEFORE UPDATE ON job
 WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger) OR NEW.fact <= OLD.fact
 BEGIN SELECT RAISE(ABORT, 'job is made from the ledger'); END;
+
+CREATE TRIGGER fact_backup_made AFTER INSERT ON ledger WHEN NEW.kind = 'backup.made'
+BEGIN
+    INSERT INTO backup (fact, name, size, sha256, sequence, "by", made)
+    VALUES (NEW.sequence, NEW.body ->> 'name', NEW.body ->> 'size', NEW.body ->> 'sha256', NEW.body ->> 'sequence',
+            NEW.body ->> 'by', NEW.utc);
+END;
 
 CREATE TRIGGER fact_daemon_started AFTER INSERT ON ledger WHEN NEW.kind = 'daemon.started'
 BEGIN
@@ -206,6 +433,16 @@ BEGIN
             NEW.body ->> 'base', NEW.body -> 'ranges', NEW.utc, NEW.body ->> 'by');
 END;
 
+CREATE TRIGGER fact_image_signed AFTER INSERT ON ledger WHEN NEW.kind = 'image.signed'
+BEGIN
+    SELECT RAISE(ABORT, 'the image is unknown')
+    WHERE NOT EXISTS (SELECT 1 FROM image WHERE id = NEW.body ->> 'image');
+
+    INSERT INTO image_signature (image, signature, key_id, key_name, comment, "by", added, fact)
+    VALUES (NEW.body ->> 'image', NEW.body ->> 'signature', NEW.body ->> 'key_id', NEW.body ->> 'key_name',
+            NEW.body ->> 'comment', NEW.body ->> 'by', NEW.utc, NEW.sequence);
+END;
+
 CREATE TRIGGER fact_job_state AFTER INSERT ON ledger WHEN NEW.kind = 'job.state'
 BEGIN
     SELECT RAISE(ABORT, 'the job is unknown')
@@ -222,18 +459,146 @@ CREATE TRIGGER fact_job_submitted AFTER INSERT ON ledger WHEN NEW.kind = 'job.su
 BEGIN
     SELECT RAISE(ABORT, 'the job names an image that is unknown')
     FROM json_each(NEW.body, '$.images') WHERE value NOT IN (SELECT id FROM image);
+    SELECT RAISE(ABORT, 'the job names a recipe that cannot be run')
+    WHERE NEW.body ->> 'recipe' IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM recipe
+                          WHERE name = NEW.body ->> '$.recipe.name' AND version = NEW.body ->> '$.recipe.version'
+                                AND hash = NEW.body ->> '$.recipe.hash' AND state <> 'retired');
 
     INSERT INTO job (id, state, chip, images, stations, quantity, "trigger", work_order, hold_after_failures,
-                     options, "by", submitted, updated, fact)
+                     options, "by", submitted, updated, fact, recipe, recipe_version, recipe_hash, serial_pool)
     VALUES (NEW.body ->> 'id', 'running', NEW.body ->> 'chip', NEW.body -> 'images', NEW.body -> 'stations',
             NEW.body ->> 'quantity', NEW.body ->> 'trigger', NEW.body ->> 'work_order',
             NEW.body ->> 'hold_after_failures', coalesce(NEW.body -> 'options', '{}'), NEW.body ->> 'by',
-            NEW.utc, NEW.utc, NEW.sequence);
+            NEW.utc, NEW.utc, NEW.sequence, NEW.body ->> '$.recipe.name', NEW.body ->> '$.recipe.version',
+            NEW.body ->> '$.recipe.hash', NEW.body ->> 'serial_pool');
 
     INSERT INTO idempotency (key, body_sha256, job, fact)
     SELECT NEW.body ->> '$.idempotency.key', NEW.body ->> '$.idempotency.body_sha256', NEW.body ->> 'id',
            NEW.sequence
     WHERE json_type(NEW.body, '$.idempotency') = 'object';
+END;
+
+CREATE TRIGGER fact_ledger_checkpoint AFTER INSERT ON ledger WHEN NEW.kind = 'ledger.checkpoint'
+BEGIN
+    SELECT RAISE(ABORT, 'a checkpoint has the tiles that are complete since the one before')
+    WHERE json_array_length(NEW.body, '$.tiles')
+          IS NOT (NEW.body ->> 'size') / 256 - (SELECT coalesce(max(idx), -1) + 1 FROM tile);
+
+    INSERT INTO checkpoint (size, root, note, fact)
+    VALUES (NEW.body ->> 'size', NEW.body ->> 'root', NEW.body ->> 'note', NEW.sequence);
+
+    INSERT INTO tile (idx, hash, fact)
+    SELECT (NEW.body ->> 'size') / 256 - json_array_length(NEW.body, '$.tiles') + one.key, one.value, NEW.sequence
+    FROM json_each(NEW.body, '$.tiles') AS one;
+END;
+
+CREATE TRIGGER fact_pool_burned AFTER INSERT ON ledger WHEN NEW.kind = 'pool.burned'
+BEGIN
+    SELECT RAISE(ABORT, 'the pool is unknown')
+    WHERE NOT EXISTS (SELECT 1 FROM pool WHERE name = NEW.body ->> 'name');
+    SELECT RAISE(ABORT, 'first and last are numbers of the pool')
+    FROM pool
+    WHERE name = NEW.body ->> 'name'
+          AND (json_type(NEW.body, '$.first') IS NOT 'integer' OR json_type(NEW.body, '$.last') IS NOT 'integer'
+               OR NEW.body ->> 'first' < first OR NEW.body ->> 'last' < NEW.body ->> 'first'
+               OR NEW.body ->> 'last' > last - step + 1 OR ((NEW.body ->> 'first') - first) % step <> 0
+               OR ((NEW.body ->> 'last') - first) % step <> 0);
+    SELECT RAISE(ABORT, 'one of the numbers has a state')
+    WHERE EXISTS (SELECT 1 FROM serial
+                  WHERE pool = NEW.body ->> 'name'
+                        AND number BETWEEN NEW.body ->> 'first' AND NEW.body ->> 'last')
+          OR (SELECT last FROM burned WHERE pool = NEW.body ->> 'name' AND first <= NEW.body ->> 'last'
+              ORDER BY first DESC LIMIT 1) >= NEW.body ->> 'first';
+
+    INSERT INTO burned (pool, first, last, count, reason, "by", made, fact)
+    SELECT name, NEW.body ->> 'first', NEW.body ->> 'last',
+           ((NEW.body ->> 'last') - (NEW.body ->> 'first')) / step + 1, NEW.body ->> 'reason', NEW.body ->> 'by',
+           NEW.utc, NEW.sequence
+    FROM pool WHERE name = NEW.body ->> 'name';
+
+    UPDATE pool
+    SET burned = pool.burned + now.count, issued = pool.issued + now.count,
+        next = max(pool.next, now.last + pool.step),
+        gapless = iif((max(pool.next, now.last + pool.step) - pool.first) / pool.step = pool.issued + now.count,
+                      max(pool.next, now.last + pool.step), pool.gapless),
+        fact = NEW.sequence
+    FROM burned AS now
+    WHERE now.pool = NEW.body ->> 'name' AND now.first = NEW.body ->> 'first' AND pool.name = now.pool;
+END;
+
+CREATE TRIGGER fact_pool_created AFTER INSERT ON ledger WHEN NEW.kind = 'pool.created'
+BEGIN
+    SELECT RAISE(ABORT, 'the numbers overlap those of another pool')
+    FROM pool
+    WHERE kind = NEW.body ->> 'kind' AND first <= NEW.body ->> 'last' AND last >= NEW.body ->> 'first'
+          AND (kind = 'eui48' OR (kind = 'serial' AND format IS nullif(NEW.body -> 'format', 'null')));
+    SELECT RAISE(ABORT, 'a key pool numbers its items')
+    WHERE coalesce(json_array_length(NEW.body, '$.items'), 0)
+          IS NOT iif(NEW.body ->> 'kind' = 'key', (NEW.body ->> 'last') + 1, 0);
+
+    INSERT INTO pool (id, name, kind, format, first, last, step, next, gapless, state, warn_percent, "by",
+                      created, fact)
+    VALUES (NEW.sequence, NEW.body ->> 'name', NEW.body ->> 'kind', nullif(NEW.body -> 'format', 'null'),
+            NEW.body ->> 'first', NEW.body ->> 'last', NEW.body ->> 'step', NEW.body ->> 'first',
+            NEW.body ->> 'first', 'open', coalesce(nullif(NEW.body -> 'warn_percent', 'null'), '[70,85,95]'),
+            NEW.body ->> 'by', NEW.utc, NEW.sequence);
+
+    INSERT INTO pool_item (pool, number, id, sha256, fact)
+    SELECT NEW.body ->> 'name', one.key, one.value ->> 'id', one.value ->> 'sha256', NEW.sequence
+    FROM json_each(NEW.body, '$.items') AS one;
+END;
+
+CREATE TRIGGER fact_pool_state AFTER INSERT ON ledger WHEN NEW.kind = 'pool.state'
+BEGIN
+    SELECT RAISE(ABORT, 'the pool is unknown')
+    WHERE NOT EXISTS (SELECT 1 FROM pool WHERE name = NEW.body ->> 'name');
+    SELECT RAISE(ABORT, 'the pool is in that state already')
+    FROM pool WHERE name = NEW.body ->> 'name' AND state = NEW.body ->> 'state';
+
+    UPDATE pool
+    SET state = NEW.body ->> 'state', reason = NEW.body ->> 'reason', fact = NEW.sequence
+    WHERE name = NEW.body ->> 'name';
+END;
+
+CREATE TRIGGER fact_recipe_saved AFTER INSERT ON ledger WHEN NEW.kind = 'recipe.saved'
+BEGIN
+    SELECT RAISE(ABORT, 'a recipe changes only while it is a draft')
+    FROM recipe WHERE name = NEW.body ->> 'name' AND version = NEW.body ->> 'version' AND state <> 'draft';
+
+    INSERT INTO recipe (id, name, version, state, hash, content, "by", created, fact)
+    VALUES (NEW.sequence, NEW.body ->> 'name', NEW.body ->> 'version', 'draft', NEW.body ->> 'hash',
+            NEW.body -> 'content', NEW.body ->> 'by', NEW.utc, NEW.sequence)
+    ON CONFLICT (name, version) DO UPDATE
+    SET hash = excluded.hash, content = excluded.content, "by" = excluded."by", fact = excluded.fact;
+END;
+
+CREATE TRIGGER fact_recipe_state AFTER INSERT ON ledger WHEN NEW.kind = 'recipe.state'
+BEGIN
+    SELECT RAISE(ABORT, 'the recipe is unknown')
+    WHERE NOT EXISTS (SELECT 1 FROM recipe WHERE name = NEW.body ->> 'name' AND version = NEW.body ->> 'version');
+    SELECT CASE
+               WHEN NOT coalesce((state = 'draft' AND NEW.body ->> 'state' = 'released')
+                                 OR (state = 'released' AND NEW.body ->> 'state' = 'retired'), 0)
+               THEN RAISE(ABORT, 'a recipe goes from draft to released to retired')
+               WHEN hash IS NOT NEW.body ->> 'hash' THEN RAISE(ABORT, 'the recipe has another hash')
+           END
+    FROM recipe WHERE name = NEW.body ->> 'name' AND version = NEW.body ->> 'version';
+
+    UPDATE recipe
+    SET state = NEW.body ->> 'state', reason = NEW.body ->> 'reason',
+        released = iif(NEW.body ->> 'state' = 'released', NEW.utc, released),
+        released_by = iif(NEW.body ->> 'state' = 'released', NEW.body ->> 'by', released_by), fact = NEW.sequence
+    WHERE name = NEW.body ->> 'name' AND version = NEW.body ->> 'version';
+END;
+
+CREATE TRIGGER fact_record_restored AFTER INSERT ON ledger WHEN NEW.kind = 'record.restored'
+BEGIN
+    SELECT RAISE(ABORT, 'a record is restored for a reason') WHERE coalesce(NEW.body ->> 'reason', '') = '';
+
+    UPDATE pool
+    SET state = 'closed', reason = 'the record was restored: ' || (NEW.body ->> 'reason'), fact = NEW.sequence
+    WHERE state = 'open';
 END;
 
 CREATE TRIGGER fact_run_ended AFTER INSERT ON ledger WHEN NEW.kind = 'run.ended'
@@ -262,6 +627,143 @@ BEGIN
     WHERE id = (SELECT job FROM run WHERE id = NEW.body ->> 'id');
 END;
 
+CREATE TRIGGER fact_run_made AFTER INSERT ON ledger WHEN NEW.kind = 'run.ended' AND NEW.body ->> 'outcome' = 'pass'
+BEGIN
+    INSERT INTO units_made (thing, version, count, fact)
+    SELECT one.value, 0, 1, NEW.sequence
+    FROM run CROSS JOIN json_each(run.images) AS one
+    WHERE run.id = NEW.body ->> 'id'
+    ON CONFLICT (thing, version) DO UPDATE SET count = count + 1, fact = excluded.fact;
+
+    INSERT INTO units_made (thing, version, count, fact)
+    SELECT recipe, recipe_version, 1, NEW.sequence
+    FROM run
+    WHERE id = NEW.body ->> 'id' AND recipe IS NOT NULL
+    ON CONFLICT (thing, version) DO UPDATE SET count = count + 1, fact = excluded.fact;
+END;
+
+CREATE TRIGGER fact_run_numbers AFTER INSERT ON ledger
+WHEN NEW.kind = 'run.started' AND json_type(NEW.body, '$.numbers') = 'array'
+BEGIN
+    SELECT RAISE(ABORT, 'a number of a run has a text, and with a pool its place in it')
+    FROM json_each(NEW.body, '$.numbers') AS one
+    WHERE typeof(one.value ->> 'text') <> 'text' OR (one.value ->> 'pool' IS NULL) <> (one.value ->> 'number' IS NULL)
+          OR (one.value ->> 'number' IS NOT NULL AND typeof(one.value ->> 'number') <> 'integer');
+    SELECT RAISE(ABORT, 'a number is twice among those of a run')
+    WHERE (SELECT count(DISTINCT one.value ->> 'text') FROM json_each(NEW.body, '$.numbers') AS one)
+          < json_array_length(NEW.body, '$.numbers');
+    SELECT RAISE(ABORT, 'the serial of the run is not among its numbers')
+    WHERE NEW.body ->> 'serial' IS NOT NULL AND json_array_length(NEW.body, '$.numbers') > 0
+          AND NOT EXISTS (SELECT 1 FROM json_each(NEW.body, '$.numbers') AS one
+                          WHERE one.value ->> 'text' = NEW.body ->> 'serial');
+    SELECT CASE
+               WHEN pool.name IS NULL THEN RAISE(ABORT, 'the pool of a number is unknown')
+               WHEN one.value ->> 'number' < pool.first OR one.value ->> 'number' > pool.last - pool.step + 1
+                    OR ((one.value ->> 'number') - pool.first) % pool.step <> 0
+               THEN RAISE(ABORT, 'a number is not one of its pool')
+               WHEN pool.kind = 'key'
+                    AND one.value ->> 'text' IS NOT (SELECT id FROM pool_item
+                                                     WHERE pool_item.pool = pool.name
+                                                           AND pool_item.number = one.value ->> 'number')
+               THEN RAISE(ABORT, 'a key is named by its id')
+           END
+    FROM json_each(NEW.body, '$.numbers') AS one LEFT JOIN pool ON pool.name = one.value ->> 'pool'
+    WHERE one.value ->> 'pool' IS NOT NULL;
+
+    SELECT RAISE(ABORT, 'a number has been given out under another text')
+    FROM json_each(NEW.body, '$.numbers') AS one
+         CROSS JOIN serial ON serial.pool = one.value ->> 'pool' AND serial.number = one.value ->> 'number'
+    WHERE serial.text <> one.value ->> 'text';
+    SELECT CASE
+               WHEN serial.pool IS NOT one.value ->> 'pool' OR serial.number IS NOT one.value ->> 'number'
+               THEN RAISE(ABORT, 'a text has been given out as another number')
+               WHEN serial.state = 'burned' THEN RAISE(ABORT, 'a number is burned')
+               WHEN serial.state = 'reserved' OR serial.state = 'bound'
+               THEN RAISE(ABORT, 'a number is with a run that has not ended')
+               WHEN serial.uid IS NULL OR serial.uid IS NOT NEW.body ->> 'uid'
+               THEN RAISE(ABORT, 'a number stays with the chip that it was given to')
+               WHEN serial.state = 'pass' AND NEW.body ->> 'rework' IS NULL
+               THEN RAISE(ABORT, 'a number has shipped')
+           END
+    FROM json_each(NEW.body, '$.numbers') AS one CROSS JOIN serial ON serial.text = one.value ->> 'text';
+    SELECT CASE
+               WHEN pool.state <> 'open' THEN RAISE(ABORT, 'the pool of a number is closed')
+               WHEN (SELECT burned.last FROM burned
+                     WHERE burned.pool = pool.name AND burned.first <= one.value ->> 'number'
+                     ORDER BY burned.first DESC LIMIT 1) >= one.value ->> 'number'
+               THEN RAISE(ABORT, 'a number is burned')
+               WHEN EXISTS (SELECT 1 FROM serial AS held
+                            WHERE held.uid = NEW.body ->> 'uid' AND held.pool = pool.name AND held.state <> 'burned')
+               THEN RAISE(ABORT, 'the chip has a number of that pool, and keeps it')
+           END
+    FROM json_each(NEW.body, '$.numbers') AS one CROSS JOIN pool ON pool.name = one.value ->> 'pool'
+    WHERE NOT EXISTS (SELECT 1 FROM serial WHERE serial.text = one.value ->> 'text');
+
+    UPDATE pool
+    SET issued = pool.issued + moved.fresh, next = max(pool.next, moved.last + pool.step),
+        gapless = iif((max(pool.next, moved.last + pool.step) - pool.first) / pool.step = pool.issued + moved.fresh,
+                      max(pool.next, moved.last + pool.step), pool.gapless),
+        reserved = pool.reserved + iif(NEW.body ->> 'uid' IS NULL, moved.fresh, 0),
+        bound = pool.bound + iif(NEW.body ->> 'uid' IS NULL, 0, moved.count), pass = pool.pass - moved.pass,
+        fail = pool.fail - moved.fail, unknown = pool.unknown - moved.unknown,
+        returned = pool.returned - moved.returned, fact = NEW.sequence
+    FROM (SELECT one.value ->> 'pool' AS pool, max(one.value ->> 'number') AS last, count(*) AS count,
+                 sum(serial.state IS NULL) AS fresh, sum(serial.state IS 'pass') AS pass,
+                 sum(serial.state IS 'fail') AS fail, sum(serial.state IS 'unknown') AS unknown,
+                 sum(serial.state IS 'returned') AS returned
+          FROM json_each(NEW.body, '$.numbers') AS one LEFT JOIN serial ON serial.text = one.value ->> 'text'
+          WHERE one.value ->> 'pool' IS NOT NULL
+          GROUP BY one.value ->> 'pool') AS moved
+    WHERE pool.name = moved.pool;
+
+    UPDATE serial
+    SET before = state, state = 'bound', run = NEW.body ->> 'id', job = NEW.body ->> 'job', attempts = attempts + 1,
+        reason = NEW.body ->> 'rework', "by" = NEW.body ->> 'by', updated = NEW.utc, fact = NEW.sequence
+    WHERE text IN (SELECT one.value ->> 'text' FROM json_each(NEW.body, '$.numbers') AS one);
+
+    INSERT INTO serial (text, pool, number, state, run, uid, attempts, job, reason, "by", updated, fact)
+    SELECT one.value ->> 'text', one.value ->> 'pool', one.value ->> 'number',
+           iif(NEW.body ->> 'uid' IS NULL, 'reserved', 'bound'), NEW.body ->> 'id', NEW.body ->> 'uid', 1,
+           NEW.body ->> 'job', NEW.body ->> 'rework', NEW.body ->> 'by', NEW.utc, NEW.sequence
+    FROM json_each(NEW.body, '$.numbers') AS one
+    WHERE NOT EXISTS (SELECT 1 FROM serial WHERE serial.text = one.value ->> 'text' AND serial.attempts > 1);
+
+    INSERT INTO run_pool (pool, run)
+    SELECT DISTINCT one.value ->> 'pool', NEW.body ->> 'id'
+    FROM json_each(NEW.body, '$.numbers') AS one
+    WHERE one.value ->> 'pool' IS NOT NULL;
+END;
+
+CREATE TRIGGER fact_run_numbers_ended AFTER INSERT ON ledger
+WHEN NEW.kind = 'run.ended' AND (SELECT numbers FROM run WHERE id = NEW.body ->> 'id') IS NOT NULL
+BEGIN
+    SELECT RAISE(ABORT, 'a run ends with the numbers that it took')
+    FROM run CROSS JOIN json_each(run.numbers) AS one LEFT JOIN serial ON serial.text = one.value ->> 'text'
+    WHERE run.id = NEW.body ->> 'id'
+          AND (serial.run IS NOT run.id OR NOT (serial.state = 'reserved' OR serial.state = 'bound'));
+
+    UPDATE pool
+    SET reserved = pool.reserved - moved.reserved, bound = pool.bound - moved.bound, pass = pool.pass + moved.pass,
+        fail = pool.fail + moved.fail, unknown = pool.unknown + moved.unknown,
+        returned = pool.returned + moved.returned, fact = NEW.sequence
+    FROM (SELECT pool, sum(state = 'reserved') AS reserved, sum(state = 'bound') AS bound,
+                 sum(becomes = 'pass') AS pass, sum(becomes = 'fail') AS fail, sum(becomes = 'unknown') AS unknown,
+                 sum(becomes = 'returned') AS returned
+          FROM (SELECT serial.pool AS pool, serial.state AS state,
+                       iif(NEW.body ->> 'outcome' = 'aborted', coalesce(serial.before, 'returned'),
+                           NEW.body ->> 'outcome') AS becomes
+                FROM run CROSS JOIN json_each(run.numbers) AS one CROSS JOIN serial ON serial.text = one.value ->> 'text'
+                WHERE run.id = NEW.body ->> 'id' AND serial.pool IS NOT NULL)
+          GROUP BY pool) AS moved
+    WHERE pool.name = moved.pool;
+
+    UPDATE serial
+    SET state = iif(NEW.body ->> 'outcome' = 'aborted', coalesce(before, 'returned'), NEW.body ->> 'outcome'),
+        before = NULL, uid = coalesce(uid, NEW.body ->> 'uid'), updated = NEW.utc, fact = NEW.sequence
+    WHERE text IN (SELECT one.value ->> 'text' FROM run CROSS JOIN json_each(run.numbers) AS one
+                   WHERE run.id = NEW.body ->> 'id');
+END;
+
 CREATE TRIGGER fact_run_started AFTER INSERT ON ledger WHEN NEW.kind = 'run.started'
 BEGIN
     SELECT RAISE(ABORT, 'the job of the run is unknown')
@@ -272,18 +774,29 @@ BEGIN
                -- passed, and those in flight
                WHEN started - failed - aborted - unknown >= nullif(quantity, 0)
                THEN RAISE(ABORT, 'the job needs no more boards')
+               WHEN recipe IS NOT NEW.body ->> '$.recipe.name' OR recipe_version IS NOT NEW.body ->> '$.recipe.version'
+                    OR recipe_hash IS NOT NEW.body ->> '$.recipe.hash'
+               THEN RAISE(ABORT, 'the recipe of the run is not that of its job')
            END
     -- An id that is taken is for the key of the table to refuse: it has a number of its own.
     FROM job WHERE id = NEW.body ->> 'job' AND NOT EXISTS (SELECT 1 FROM run WHERE id = NEW.body ->> 'id');
     SELECT RAISE(ABORT, 'the station has a run that has not ended')
     FROM run WHERE station = NEW.body ->> 'station' AND outcome IS NULL AND id <> NEW.body ->> 'id';
+    SELECT RAISE(ABORT, 'this unit has shipped under its serial: it is touched only for rework')
+    FROM serial LEFT JOIN pool ON pool.name = serial.pool
+    WHERE serial.uid = NEW.body ->> 'uid' AND serial.state = 'pass' AND NEW.body ->> 'rework' IS NULL
+          AND (pool.kind IS NULL OR pool.kind = 'serial');
 
     INSERT INTO run (id, job, station, port, chip, chip_id, image, images, work_order, uid, serial, started,
-                     "by", version, fact)
+                     "by", version, fact, recipe, recipe_version, recipe_hash, fixture, numbers, unit,
+                     unit_data_sha256, rework, code, opened)
     VALUES (NEW.body ->> 'id', NEW.body ->> 'job', NEW.body ->> 'station', NEW.body ->> 'port',
             NEW.body ->> 'chip', NEW.body ->> 'chip_id', NEW.body ->> '$.images[0]', NEW.body -> 'images',
             NEW.body ->> 'work_order', NEW.body ->> 'uid', NEW.body ->> 'serial', NEW.body ->> 'started',
-            NEW.body ->> 'by', NEW.body ->> 'version', NEW.sequence);
+            NEW.body ->> 'by', NEW.body ->> 'version', NEW.sequence, NEW.body ->> '$.recipe.name',
+            NEW.body ->> '$.recipe.version', NEW.body ->> '$.recipe.hash', NEW.body ->> 'fixture',
+            nullif(nullif(NEW.body -> 'numbers', 'null'), '[]'), nullif(NEW.body -> 'unit', 'null'),
+            NEW.body ->> 'unit_data_sha256', NEW.body ->> 'rework', NEW.body ->> 'code', NEW.sequence);
 
     INSERT INTO run_image (image, run)
     SELECT value, NEW.body ->> 'id' FROM json_each(NEW.body, '$.images');
@@ -305,6 +818,36 @@ BEGIN
           AND NOT EXISTS (SELECT 1 FROM taught WHERE content = (NEW.body ->> '$.verify.digest') || ' ' || run.chip);
 END;
 
+CREATE TRIGGER fact_serial_settled AFTER INSERT ON ledger WHEN NEW.kind = 'serial.settled'
+BEGIN
+    SELECT RAISE(ABORT, 'the number is unknown to the record')
+    WHERE NOT EXISTS (SELECT 1 FROM serial WHERE text = NEW.body ->> 'serial');
+    SELECT RAISE(ABORT, 'a number is settled with a reason')
+    WHERE coalesce(NEW.body ->> 'reason', '') = '';
+    SELECT RAISE(ABORT, 'a number is settled by somebody: a person, or by what was read back')
+    WHERE coalesce(NEW.body ->> 'by', '') = ''
+          OR NOT coalesce(NEW.body ->> 'how' = 'person' OR NEW.body ->> 'how' = 'read-back', 0);
+    SELECT RAISE(ABORT, 'a number does not go from its state to that one')
+    FROM serial
+    WHERE text = NEW.body ->> 'serial'
+          AND NOT coalesce((state = 'unknown' AND (NEW.body ->> 'state' = 'pass' OR NEW.body ->> 'state' = 'fail'))
+                           OR (NEW.body ->> 'state' = 'burned'
+                               AND (state = 'unknown' OR state = 'fail' OR state = 'pass')), 0);
+
+    UPDATE pool
+    SET unknown = unknown - (serial.state = 'unknown'),
+        pass = pass - (serial.state = 'pass') + (NEW.body ->> 'state' = 'pass'),
+        fail = fail - (serial.state = 'fail') + (NEW.body ->> 'state' = 'fail'),
+        burned = burned + (NEW.body ->> 'state' = 'burned'), fact = NEW.sequence
+    FROM serial
+    WHERE serial.text = NEW.body ->> 'serial' AND pool.name = serial.pool;
+
+    UPDATE serial
+    SET state = NEW.body ->> 'state', reason = NEW.body ->> 'reason', "by" = NEW.body ->> 'by', updated = NEW.utc,
+        fact = NEW.sequence
+    WHERE text = NEW.body ->> 'serial';
+END;
+
 CREATE TRIGGER fact_station_enabled AFTER INSERT ON ledger WHEN NEW.kind = 'station.enabled'
 BEGIN
     INSERT INTO station (name, state, since, enabled, "by", fact)
@@ -322,6 +865,19 @@ BEGIN
     SET state = excluded.state, reason = excluded.reason, since = excluded.since, fact = excluded.fact;
 END;
 
+CREATE TRIGGER fact_webhook_state AFTER INSERT ON ledger WHEN NEW.kind = 'webhook.state'
+BEGIN
+    SELECT RAISE(ABORT, 'the webhook was removed')
+    FROM webhook WHERE id = NEW.body ->> 'id' AND state = 'removed';
+
+    INSERT INTO webhook (id, url, topics, state, reason, "by", created, updated, fact)
+    VALUES (NEW.body ->> 'id', NEW.body ->> 'url', NEW.body -> 'topics', NEW.body ->> 'state', NEW.body ->> 'reason',
+            NEW.body ->> 'by', NEW.utc, NEW.utc, NEW.sequence)
+    ON CONFLICT (id) DO UPDATE
+    SET url = excluded.url, topics = excluded.topics, state = excluded.state, reason = excluded.reason,
+        "by" = excluded."by", updated = excluded.updated, fact = excluded.fact;
+END;
+
 CREATE TRIGGER ledger_continues BEFORE INSERT ON ledger
 WHEN NEW.sequence IS NOT (SELECT coalesce(max(sequence), 0) + 1 FROM ledger)
 BEGIN
@@ -329,9 +885,14 @@ BEGIN
 END;
 
 CREATE TRIGGER ledger_kind BEFORE INSERT ON ledger
-WHEN NOT (NEW.kind = 'daemon.started' OR NEW.kind = 'daemon.stopped' OR NEW.kind = 'image.added'
-          OR NEW.kind = 'job.submitted' OR NEW.kind = 'job.state' OR NEW.kind = 'run.started'
-          OR NEW.kind = 'run.ended' OR NEW.kind = 'station.state' OR NEW.kind = 'station.enabled')
+WHEN NOT (NEW.kind = 'run.started' OR NEW.kind = 'run.ended' OR NEW.kind = 'daemon.started' OR NEW.kind = 'daemon.stopped'
+          OR NEW.kind = 'image.added' OR NEW.kind = 'image.signed' OR NEW.kind = 'job.submitted'
+          OR NEW.kind = 'job.state' OR NEW.kind = 'station.state' OR NEW.kind = 'station.enabled'
+          OR NEW.kind = 'pool.created' OR NEW.kind = 'pool.state' OR NEW.kind = 'pool.burned'
+          OR NEW.kind = 'serial.settled' OR NEW.kind = 'recipe.saved' OR NEW.kind = 'recipe.state'
+          OR NEW.kind = 'ledger.checkpoint' OR NEW.kind = 'backup.made' OR NEW.kind = 'record.restored'
+          OR NEW.kind = 'webhook.state' OR NEW.kind = 'access.login' OR NEW.kind = 'access.logout'
+          OR NEW.kind = 'access.key' OR NEW.kind = 'access.user')
 BEGIN
     SELECT RAISE(ABORT, 'the kind of fact is unknown');
 END;
@@ -345,6 +906,34 @@ CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger
 BEGIN
     SELECT RAISE(ABORT, 'the ledger is append-only');
 END;
+
+CREATE TRIGGER pool_delete BEFORE DELETE ON pool BEGIN SELECT RAISE(ABORT, 'pool is made from the ledger'); END;
+
+CREATE TRIGGER pool_insert BEFORE INSERT ON pool WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'pool is made from the ledger'); END;
+
+CREATE TRIGGER pool_update BEFORE UPDATE ON pool
+WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger) OR NEW.fact <= OLD.fact
+BEGIN SELECT RAISE(ABORT, 'pool is made from the ledger'); END;
+
+CREATE TRIGGER pool_item_delete BEFORE DELETE ON pool_item
+BEGIN SELECT RAISE(ABORT, 'pool_item is made from the ledger'); END;
+
+CREATE TRIGGER pool_item_insert BEFORE INSERT ON pool_item WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'pool_item is made from the ledger'); END;
+
+CREATE TRIGGER pool_item_update BEFORE UPDATE ON pool_item
+BEGIN SELECT RAISE(ABORT, 'pool_item is made from the ledger'); END;
+
+CREATE TRIGGER recipe_delete BEFORE DELETE ON recipe
+BEGIN SELECT RAISE(ABORT, 'recipe is made from the ledger'); END;
+
+CREATE TRIGGER recipe_insert BEFORE INSERT ON recipe WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'recipe is made from the ledger'); END;
+
+CREATE TRIGGER recipe_update BEFORE UPDATE ON recipe
+WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger) OR NEW.fact <= OLD.fact
+BEGIN SELECT RAISE(ABORT, 'recipe is made from the ledger'); END;
 
 CREATE TRIGGER run_delete BEFORE DELETE ON run BEGIN SELECT RAISE(ABORT, 'run is made from the ledger'); END;
 
@@ -360,6 +949,29 @@ BEGIN SELECT RAISE(ABORT, 'run_image is made from the ledger'); END;
 
 CREATE TRIGGER run_image_update BEFORE UPDATE ON run_image
 BEGIN SELECT RAISE(ABORT, 'run_image is made from the ledger'); END;
+
+CREATE TRIGGER run_pool_delete BEFORE DELETE ON run_pool
+BEGIN SELECT RAISE(ABORT, 'run_pool is made from the ledger'); END;
+
+CREATE TRIGGER run_pool_update BEFORE UPDATE ON run_pool
+BEGIN SELECT RAISE(ABORT, 'run_pool is made from the ledger'); END;
+
+CREATE TRIGGER serial_delete BEFORE DELETE ON serial
+BEGIN SELECT RAISE(ABORT, 'serial is made from the ledger'); END;
+
+CREATE TRIGGER serial_insert BEFORE INSERT ON serial WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'serial is made from the ledger'); END;
+
+CREATE TRIGGER serial_keeps BEFORE UPDATE ON serial
+WHEN NEW.text IS NOT OLD.text OR NEW.pool IS NOT OLD.pool OR NEW.number IS NOT OLD.number OR OLD.state = 'burned'
+     OR (OLD.uid IS NOT NULL AND NEW.uid IS NOT OLD.uid)
+BEGIN
+    SELECT RAISE(ABORT, 'a number is what it is');
+END;
+
+CREATE TRIGGER serial_update BEFORE UPDATE ON serial
+WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger) OR NEW.fact <= OLD.fact
+BEGIN SELECT RAISE(ABORT, 'serial is made from the ledger'); END;
 
 CREATE TRIGGER station_delete BEFORE DELETE ON station
 BEGIN SELECT RAISE(ABORT, 'station is made from the ledger'); END;
@@ -377,4 +989,32 @@ CREATE TRIGGER taught_insert BEFORE INSERT ON taught WHEN NEW.fact IS NOT (SELEC
 BEGIN SELECT RAISE(ABORT, 'taught is made from the ledger'); END;
 
 CREATE TRIGGER taught_update BEFORE UPDATE ON taught BEGIN SELECT RAISE(ABORT, 'taught is made from the ledger'); END;
+
+CREATE TRIGGER tile_delete BEFORE DELETE ON tile BEGIN SELECT RAISE(ABORT, 'tile is made from the ledger'); END;
+
+CREATE TRIGGER tile_insert BEFORE INSERT ON tile WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'tile is made from the ledger'); END;
+
+CREATE TRIGGER tile_update BEFORE UPDATE ON tile BEGIN SELECT RAISE(ABORT, 'tile is made from the ledger'); END;
+
+CREATE TRIGGER units_made_delete BEFORE DELETE ON units_made
+BEGIN SELECT RAISE(ABORT, 'units_made is made from the ledger'); END;
+
+CREATE TRIGGER units_made_insert BEFORE INSERT ON units_made
+WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'units_made is made from the ledger'); END;
+
+CREATE TRIGGER units_made_update BEFORE UPDATE ON units_made
+WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger) OR NEW.fact <= OLD.fact
+BEGIN SELECT RAISE(ABORT, 'units_made is made from the ledger'); END;
+
+CREATE TRIGGER webhook_delete BEFORE DELETE ON webhook
+BEGIN SELECT RAISE(ABORT, 'webhook is made from the ledger'); END;
+
+CREATE TRIGGER webhook_insert BEFORE INSERT ON webhook WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger)
+BEGIN SELECT RAISE(ABORT, 'webhook is made from the ledger'); END;
+
+CREATE TRIGGER webhook_update BEFORE UPDATE ON webhook
+WHEN NEW.fact IS NOT (SELECT max(sequence) FROM ledger) OR NEW.fact <= OLD.fact
+BEGIN SELECT RAISE(ABORT, 'webhook is made from the ledger'); END;
 

@@ -32,6 +32,9 @@ static void put_spans(FILE *text, const struct order *order)
     for (size_t i = 0; i < order->keep_count; i++)
         (void)fprintf(text, "keep: 0x%08" PRIx32 " %" PRIu32 "\n", order->keep[i].address,
                       order->keep[i].size);
+    for (size_t i = 0; i < order->variable_count; i++)
+        (void)fprintf(text, "variable: 0x%08" PRIx32 " %" PRIu32 "\n", order->variable[i].address,
+                      order->variable[i].size);
     for (size_t i = 0; i < order->option_count; i++) {
         char hex[2 * sizeof order->options[i].bytes + 1];
 
@@ -41,20 +44,39 @@ static void put_spans(FILE *text, const struct order *order)
 }
 
 #define BYTES_PER_LINE 32u
+#define LINE_TEXT      96
+
+/* "image: ADDRESS BYTES", as many of them as a line takes. */
+static void image_line(const struct image_range *range, uint32_t at, char line[LINE_TEXT])
+{
+    uint32_t left = range->size - at, size = left < BYTES_PER_LINE ? left : BYTES_PER_LINE;
+    char hex[2 * BYTES_PER_LINE + 1];
+
+    bytes_to_hex(range->data + at, size, hex);
+    (void)snprintf(line, LINE_TEXT, "image: 0x%08" PRIx32 " %s", range->address + at, hex);
+}
 
 static void put_image(FILE *text, const struct image *image)
 {
-    for (size_t i = 0; i < image->count; i++) {
-        const struct image_range *range = &image->ranges[i];
+    char line[LINE_TEXT];
 
-        for (uint32_t at = 0; at < range->size; at += BYTES_PER_LINE) {
-            uint32_t left = range->size - at, size = left < BYTES_PER_LINE ? left : BYTES_PER_LINE;
-            char hex[2 * BYTES_PER_LINE + 1];
-
-            bytes_to_hex(range->data + at, size, hex);
-            (void)fprintf(text, "image: 0x%08" PRIx32 " %s\n", range->address + at, hex);
+    for (size_t i = 0; i < image->count; i++)
+        for (uint32_t at = 0; at < image->ranges[i].size; at += BYTES_PER_LINE) {
+            image_line(&image->ranges[i], at, line);
+            (void)fprintf(text, "%s\n", line);
         }
-    }
+}
+
+void dialogue_note_image(struct port *recorder, const struct order *order)
+{
+    const struct image *image = order->image;
+    char line[LINE_TEXT];
+
+    for (size_t i = 0; order->variable_count && i < image->count; i++)
+        for (uint32_t at = 0; at < image->ranges[i].size; at += BYTES_PER_LINE) {
+            image_line(&image->ranges[i], at, line);
+            port_record_note(recorder, line);
+        }
 }
 
 char *dialogue_header(const struct session *session, const struct order *order, const char *entry)
@@ -73,7 +95,8 @@ char *dialogue_header(const struct session *session, const struct order *order, 
         (void)fprintf(text, "proven: %" PRIu32 "\n", session->baud_proven);
     put_flags(text, session, order);
     put_spans(text, order);
-    put_image(text, order->image);
+    if (!order->variable_count)
+        put_image(text, order->image);
     (void)fclose(text);
     return header;
 }

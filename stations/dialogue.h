@@ -10,4 +10,8 @@
  * configuration's word. */
 char *dialogue_header(const struct session *session, const struct order *order, const char *entry);
 
+/* Where units have bytes of their own, the header leaves the image out: what it is, is known when the unit
+ * has told who it is. So it stands at the end, and this writes it; elsewhere this does nothing. */
+void dialogue_note_image(struct port *recorder, const struct order *order);
+
 #endif

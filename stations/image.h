@@ -16,7 +16,9 @@
 
 enum image_format { IMAGE_BINARY, IMAGE_INTEL_HEX, IMAGE_SREC, IMAGE_ELF, IMAGE_UF2 };
 
-/* One run of consecutive bytes. Ranges are sorted by address, never overlap and never touch. */
+/* One run of consecutive bytes. Ranges are sorted by address and never overlap; those of a parsed file never
+ * touch. In the image of one unit (overlay.h) they may: then its erase units with bytes of its own are ranges
+ * for themselves. */
 struct image_range {
     uint32_t address;
     uint32_t size; /* > 0; address + size <= 2^32 */

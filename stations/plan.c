@@ -200,8 +200,17 @@ static void append_block(struct plan *plan, uint32_t address, uint32_t size)
     plan->write_bytes += size;
 }
 
+/* Whether some unit of the job may have bytes of its own there. */
+static bool is_variable(const struct order *order, uint32_t address, uint32_t size)
+{
+    for (size_t i = 0; i < order->variable_count; i++)
+        if (overlaps(order->variable[i].address, order->variable[i].size, address, size))
+            return true;
+    return false;
+}
+
 /* One aligned block of flash, cut at both ends to what is not blank in whole program units (at least words).
- */
+ * What is blank in this image and not in a unit's stays. */
 static void add_block(struct plan *plan, const struct order *order, uint32_t address, uint32_t size)
 {
     uint8_t bytes[PROTOCOL_TRANSFER_MAX];
@@ -210,9 +219,10 @@ static void add_block(struct plan *plan, const struct order *order, uint32_t add
     uint32_t skip = 0;
 
     image_read(order->image, address, bytes, size, blank);
-    while (size > skip && is_blank(bytes + skip, unit, blank))
+    while (size > skip && is_blank(bytes + skip, unit, blank) && !is_variable(order, address + skip, unit))
         skip += unit;
-    while (size > skip && is_blank(bytes + size - unit, unit, blank))
+    while (size > skip && is_blank(bytes + size - unit, unit, blank) &&
+           !is_variable(order, address + size - unit, unit))
         size -= unit;
     if (size > skip)
         append_block(plan, address + skip, size - skip);
@@ -331,16 +341,21 @@ static void digest_sectors(crypto_hash_sha256_state *state, const struct plan *p
     }
 }
 
-static void digest_content(struct plan *plan, const struct order *order, const struct protocol *protocol)
+void plan_digest(const struct plan *plan, const struct order *order, uint8_t digest[32])
 {
     crypto_hash_sha256_state state;
 
     (void)crypto_hash_sha256_init(&state);
-    if (plan_by_sums(protocol))
+    if (plan->by_sums)
         digest_sectors(&state, plan, order);
     else
         digest_ranges(&state, order->image);
-    (void)crypto_hash_sha256_final(&state, plan->digest);
+    (void)crypto_hash_sha256_final(&state, digest);
+}
+
+static void count_content(struct plan *plan, const struct order *order)
+{
+    plan_digest(plan, order, plan->digest);
     for (size_t i = 0; i < order->image->count; i++)
         plan->verify_bytes += order->image->ranges[i].size;
 }
@@ -384,7 +399,7 @@ int plan_make(struct plan *plan, const struct order *order, const struct protoco
 {
     int status = check_ranges(order, error);
 
-    *plan = (struct plan){.erase_all = false};
+    *plan = (struct plan){.by_sums = plan_by_sums(protocol)};
     if (status == 0)
         status = check_abilities(order, protocol, error);
     if (status == 0)
@@ -397,7 +412,7 @@ int plan_make(struct plan *plan, const struct order *order, const struct protoco
     }
     choose_erase(plan, order, protocol);
     choose_blocks(plan, order, protocol);
-    digest_content(plan, order, protocol);
+    count_content(plan, order);
     plan->timeout_us = order->timeout_us ? order->timeout_us : default_timeout_us(plan, order, protocol);
     return 0;
 }

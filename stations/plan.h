@@ -58,7 +58,8 @@ struct plan {
     int64_t rewrite_us;    /* erases that happen inside writes, for loaders that have no other */
     uint32_t write_bytes;  /* sum of blocks */
     uint32_t verify_bytes; /* sum of the image's ranges: blank parts are verified too */
-    uint8_t digest[32];    /* SHA-256 over the image's ranges in ascending order; with plan_by_sums() over the
+    bool by_sums;          /* the protocol's plan_by_sums() */
+    uint8_t digest[32];    /* SHA-256 over the image's ranges in ascending order; with `by_sums` over the
                               touched erase units, each behind its address (32 bits, the highest byte first) */
     int64_t timeout_us;
 };
@@ -78,6 +79,9 @@ uint32_t plan_transfer_size(const struct order *order, const struct protocol *pr
 int plan_make(struct plan *plan, const struct order *order, const struct protocol *protocol,
               struct error *error);
 void plan_clear(struct plan *plan);
+
+/* The digest that a plan has for an order: the job's own, or a unit's with other bytes in the same places. */
+void plan_digest(const struct plan *plan, const struct order *order, uint8_t digest[32]);
 
 /* What erasing inside writes and programming take on the chip itself, typically. */
 int64_t plan_chip_us(const struct plan *plan, const struct order *order);

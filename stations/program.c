@@ -437,6 +437,7 @@ int program_board(struct session *session, const struct order *order, const stru
     /* Clean-up has its own time: the deadline may be the reason why we are here. */
     session->deadline_us = port_now_us(session->port) + 1000000;
     session->protocol->disconnect(session);
+    sodium_memzero(work.wanted, (size_t)2 * PROTOCOL_TRANSFER_MAX); /* a key may have passed through */
     free(work.wanted);
     return status;
 }

@@ -3,14 +3,14 @@
 # Sourced by clients/demo.sh and tests/run.sh: what Debian 12 needs beyond its base, and how it comes.
 
 packages_build="gcc libc6-dev binutils cmake ninja-build pkg-config python3 libuv1-dev libserialport-dev libgpiod-dev
-libmicrohttpd-dev libjansson-dev libsqlite3-dev libinih-dev libsodium-dev zlib1g-dev libcurl4-openssl-dev libyaml-dev"
+libmicrohttpd-dev libgnutls28-dev libjansson-dev libsqlite3-dev libinih-dev libsodium-dev zlib1g-dev libcurl4-openssl-dev libyaml-dev"
 # A real firmware file, and the tool that moves it to where an STM32 has its flash.
 packages_demo="firmware-microbit-micropython srecord util-linux"
 # Simulated AVR boards: chip, bootloaders, and what builds the one that Debian has no good binary of.
 packages_avr="libsimavr-dev libelf-dev arduino-core-avr arduino-mighty-1284p gcc-avr avr-libc binutils-avr"
 # Compilers, sanitizers and linters; independent clients and files to compare with.
 packages_test="clang libclang-rt-dev clang-format clang-tidy cppcheck stm32flash valgrind dpkg-dev file mount systemd
-arduino-core-avr ubertooth-firmware binutils-arm-none-eabi ser2net python3-serial lpc21isp avrdude
+arduino-core-avr ubertooth-firmware binutils-arm-none-eabi ser2net python3-serial lpc21isp avrdude openssl minisign
 $packages_avr"
 # Some builds of nodejs bring npm with them and refuse Debian's.
 command -v npm >/dev/null || packages_test="$packages_test nodejs npm"

@@ -1,162 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How it proceeds: open the file for reading; make a second, empty database of the same version from the
- * migrations that are part of this program; compare the two schemas; walk the ledger once, hashing each
- * record and inserting it into the second database, whose triggers make the other tables from it; compare
- * those. */
+/* How it proceeds: open the file for reading; compare its schema with the migrations that are part of this
+ * program; walk the ledger once in several parts at once: chain, tree and signatures. Then, since it takes
+ * far longer, the tables: insert every record into a second, empty database, whose triggers make the other
+ * tables from it, and compare those. */
 #include "audit.h"
 
+#include "alloc.h"
+#include "audit_database.h"
+#include "audit_text.h"
 #include "embedded.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <sodium.h>
-#include <sqlite3.h>
-#include <stdarg.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <string.h>
 
 enum {
-    APPLICATION_ID = 0x666c6672,
-    LISTED = 20,    /* findings that are listed; the rest is counted */
-    PER_TABLE = 10, /* differences of one table that are listed */
-    HASH_SIZE = 32,
+    PER_TABLE = 10,   /* differences of one table that are listed */
     KEY_COLUMNS = 4,  /* of a primary key, at most */
     FULL_DETAIL = 60, /* characters of a value that are shown */
 };
 
-enum { SEQUENCE, UTC_US, MONOTONIC_US, CLOCK, BOOT, KIND, BODY, HASH, LEDGER_COLUMNS };
-
 struct audit {
-    const char *path;
-    sqlite3 *file;   /* the record as it is */
-    sqlite3 *replay; /* what its ledger makes of an empty database */
-    struct stat before;
-    bool immutable;
+    struct audit_database file; /* the record as it is */
+    sqlite3 *replay;            /* what its ledger makes of an empty database */
     int version;
-    bool schema_differs, replaying;
-    int64_t records, head;
-    unsigned char hash[HASH_SIZE];
-    json_t *findings;
-    int found;
+    bool schema_differs;
+    const struct audit_options *options;
+    struct audit_report report;
 };
 
-/* Findings ----------------------------------------------------------------------------------------------- */
-
-/* What was tampered with need not be UTF-8; it is shown with its odd bytes replaced. */
-static json_t *text_or_null(const char *text)
-{
-    json_t *value = text ? json_string(text) : json_null();
-    char *shown;
-
-    if (value)
-        return value;
-    shown = sqlite3_mprintf("%s", text);
-    for (char *byte = shown; byte && *byte; byte++)
-        if (*byte < ' ' || *byte > '~')
-            *byte = '?';
-    value = json_string(shown ? shown : "");
-    sqlite3_free(shown);
-    return value;
-}
-
-/* `key` and `column` may be NULL. Beyond what is listed, findings are only counted. */
-static void find(struct audit *audit, const char *table, const char *key, const char *column,
-                 const char *format, ...) __attribute__((format(printf, 5, 6)));
-
-static void find(struct audit *audit, const char *table, const char *key, const char *column,
-                 const char *format, ...)
-{
-    char message[400];
-    va_list arguments;
-
-    audit->found++;
-    if (json_array_size(audit->findings) >= LISTED)
-        return;
-    va_start(arguments, format);
-    (void)vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    (void)json_array_append_new(audit->findings,
-                                json_pack("{s:s, s:o, s:o, s:o}", "table", table, "key", text_or_null(key),
-                                          "column", text_or_null(column), "message", text_or_null(message)));
-}
-
-static void find_in_ledger(struct audit *audit, int64_t sequence, const char *column, const char *message)
-{
-    char key[24];
-
-    (void)snprintf(key, sizeof key, "%" PRId64, sequence);
-    find(audit, "ledger", key, column, "%s", message);
-}
-
-static int fail(sqlite3 *database, struct error *error, const char *what)
-{
-    return error_set(error, -EIO, "%s: %s", what, sqlite3_errmsg(database));
-}
-
 /* Opening ------------------------------------------------------------------------------------------------ */
-
-static int read_integer(sqlite3 *database, const char *sql, int *value, struct error *error)
-{
-    sqlite3_stmt *statement = NULL;
-    int code = 0;
-
-    if (sqlite3_prepare_v2(database, sql, -1, &statement, NULL) || sqlite3_step(statement) != SQLITE_ROW)
-        code = fail(database, error, sql);
-    else
-        *value = sqlite3_column_int(statement, 0);
-    (void)sqlite3_finalize(statement);
-    return code;
-}
-
-static bool has_log(const struct audit *audit)
-{
-    char *path = sqlite3_mprintf("%s-wal", audit->path);
-    struct stat state;
-    bool has = path && stat(path, &state) == 0;
-
-    sqlite3_free(path);
-    return has;
-}
-
-/* The path as part of a URI: what has a meaning there is written as its code. */
-static char *uri_of(const char *path)
-{
-    sqlite3_str *uri = sqlite3_str_new(NULL);
-
-    sqlite3_str_appendall(uri, "file:");
-    for (; *path; path++)
-        if (strchr("?#%", *path))
-            sqlite3_str_appendf(uri, "%%%02x", (unsigned)*path);
-        else
-            sqlite3_str_appendchar(uri, 1, *path);
-    sqlite3_str_appendall(uri, "?immutable=1");
-    return sqlite3_str_finish(uri);
-}
-
-/* A file with its log beside it may be in use, and is read as it is at this moment. One without is a copy at
- * rest: read as such it needs no lock and nothing is left beside it. */
-static int open_file(struct audit *audit, struct error *error)
-{
-    char *uri;
-    int code;
-
-    if (stat(audit->path, &audit->before))
-        return error_set_errno(error, errno, "%s", audit->path);
-    audit->immutable = !has_log(audit);
-    uri = uri_of(audit->path);
-    code = sqlite3_open_v2(audit->immutable ? uri : audit->path, &audit->file,
-                           SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
-    sqlite3_free(uri);
-    if (code)
-        return fail(audit->file, error, audit->path);
-    (void)sqlite3_busy_timeout(audit->file, 5000);
-    (void)sqlite3_db_config(audit->file, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    if (sqlite3_exec(audit->file, "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; BEGIN", NULL, NULL,
-                     NULL))
-        return fail(audit->file, error, audit->path);
-    return 0;
-}
 
 static const struct embedded_file *find_migration(int version)
 {
@@ -171,15 +46,13 @@ static const struct embedded_file *find_migration(int version)
 
 static int check_version(struct audit *audit, struct error *error)
 {
-    int application = 0, code = read_integer(audit->file, "PRAGMA application_id", &application, error);
+    int64_t version = 0;
+    int code = audit_integer(audit->file.handle, "PRAGMA user_version", &version, error);
 
-    if (!code && application != APPLICATION_ID)
-        code = error_set(error, -EINVAL, "%s is not a record of flashfarm", audit->path);
-    if (!code)
-        code = read_integer(audit->file, "PRAGMA user_version", &audit->version, error);
+    audit->version = (int)version;
     if (!code && !find_migration(audit->version))
-        code = error_set(error, -EINVAL, "%s has version %d, which this program does not know", audit->path,
-                         audit->version);
+        code = error_set(error, -EINVAL, "%s has version %d, which this program does not know",
+                         audit->file.path, audit->version);
     return code;
 }
 
@@ -193,16 +66,16 @@ static int open_replay(struct audit *audit, struct error *error)
     if (sqlite3_open_v2("", &audit->replay, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) ||
         sqlite3_exec(audit->replay, settings, NULL, NULL, NULL))
-        return fail(audit->replay, error, "replay");
+        return audit_sqlite_fail(audit->replay, "replay", error);
     for (int version = 1; version <= audit->version; version++)
         if (sqlite3_exec(audit->replay, (const char *)find_migration(version)->bytes, NULL, NULL, NULL))
-            return fail(audit->replay, error, find_migration(version)->name);
-    audit->replaying = true;
+            return audit_sqlite_fail(audit->replay, find_migration(version)->name, error);
     return 0;
 }
 
 /* Once the schemas are compared, the replay can do without what only the daemon needs: indexes to look things
- * up, and the rules against writing by hand. That is a third of the time. */
+ * up, and the rules against writing by hand. That is a third of the time. Those of other tables are what the
+ * triggers themselves look things up by. */
 static void lighten_replay(struct audit *audit)
 {
     sqlite3_str *drops = sqlite3_str_new(audit->replay);
@@ -211,7 +84,7 @@ static void lighten_replay(struct audit *audit)
 
     if (sqlite3_prepare_v2(audit->replay,
                            "SELECT format('DROP %s \"%w\";', type, name) FROM sqlite_schema "
-                           "WHERE (type = 'index' AND sql LIKE 'CREATE INDEX %') "
+                           "WHERE (type = 'index' AND tbl_name = 'run' AND sql LIKE 'CREATE INDEX %') "
                            "OR (type = 'trigger' AND tbl_name <> 'ledger')",
                            -1, &rows, NULL) == SQLITE_OK)
         while (sqlite3_step(rows) == SQLITE_ROW)
@@ -291,11 +164,11 @@ static void differ(struct audit *audit, struct pair *pair, sqlite3_stmt *row, co
     char key[160];
 
     if (++pair->differences > PER_TABLE) {
-        audit->found++;
+        audit->report.findings.found++;
         return;
     }
     key_text(pair, row, key, sizeof key);
-    find(audit, pair->table, key, column, "%s", message);
+    audit_find(&audit->report.findings, pair->table, key, column, "%s", message);
 }
 
 static void compare_columns(struct audit *audit, struct pair *pair)
@@ -335,7 +208,7 @@ static int compare_rows(struct audit *audit, struct pair *pair, const char *miss
 
 static int open_pair(struct audit *audit, struct pair *pair, const char *sql)
 {
-    if (sqlite3_prepare_v2(audit->file, sql, -1, &pair->file, NULL) ||
+    if (sqlite3_prepare_v2(audit->file.handle, sql, -1, &pair->file, NULL) ||
         sqlite3_prepare_v2(audit->replay, sql, -1, &pair->replay, NULL))
         return -EIO;
     return 0;
@@ -350,7 +223,8 @@ static void close_pair(struct pair *pair)
 /* A damaged file can stop answering in the middle: that is a finding like others. */
 static void find_damage(struct audit *audit, const char *table)
 {
-    find(audit, table, NULL, NULL, "cannot be read: %s", sqlite3_errmsg(audit->file));
+    audit_find(&audit->report.findings, table, NULL, NULL, "cannot be read: %s",
+               sqlite3_errmsg(audit->file.handle));
 }
 
 /* Schema ------------------------------------------------------------------------------------------------- */
@@ -358,23 +232,23 @@ static void find_damage(struct audit *audit, const char *table)
 static void compare_schema(struct audit *audit)
 {
     struct pair pair = {.table = "sqlite_schema", .keys = {0, 1}, .key_count = 2};
-    int found = audit->found;
+    int found = audit->report.findings.found;
 
     if (open_pair(audit, &pair, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name") ||
         compare_rows(audit, &pair, "is missing from the schema", "does not belong to the schema"))
         find_damage(audit, pair.table);
     close_pair(&pair);
-    audit->schema_differs = audit->found > found;
+    audit->schema_differs = audit->report.findings.found > found;
 }
 
 /* A view or a virtual table under the name of a table could answer anything, for ever. */
 static bool only_tables(struct audit *audit)
 {
     struct error ignored;
-    int strangers = 1;
+    int64_t strangers = 1;
 
-    return read_integer(
-               audit->file,
+    return audit_integer(
+               audit->file.handle,
                "SELECT count(*) FROM sqlite_schema WHERE type = 'view' OR (type = 'table' AND rootpage = 0)",
                &strangers, &ignored) == 0 &&
            strangers == 0;
@@ -385,113 +259,50 @@ static void check_integrity(struct audit *audit)
     sqlite3_stmt *rows = NULL;
     int step = SQLITE_ERROR;
 
-    if (sqlite3_prepare_v2(audit->file, "PRAGMA integrity_check(10)", -1, &rows, NULL) == SQLITE_OK)
+    if (sqlite3_prepare_v2(audit->file.handle, "PRAGMA integrity_check(10)", -1, &rows, NULL) == SQLITE_OK)
         while ((step = sqlite3_step(rows)) == SQLITE_ROW)
             if (strcmp(value_text(rows, 0), "ok") != 0)
-                find(audit, "database", NULL, NULL, "%s", value_text(rows, 0));
+                audit_find(&audit->report.findings, "database", NULL, NULL, "%s", value_text(rows, 0));
     if (step != SQLITE_DONE)
         find_damage(audit, "database");
     (void)sqlite3_finalize(rows);
 }
 
-/* The ledger --------------------------------------------------------------------------------------------- */
+/* Replaying ---------------------------------------------------------------------------------------------- */
 
-static void hash_record(sqlite3_stmt *row, unsigned char hash[HASH_SIZE])
+/* False when the record could not have been appended: then nothing behind it can be, either. */
+static bool replay_record(struct audit *audit, sqlite3_stmt *row, sqlite3_stmt *insert)
 {
-    crypto_hash_sha256_state state;
-    char numbers[72];
-    int length =
-        snprintf(numbers, sizeof numbers, "%" PRId64 "\n%" PRId64 "\n%" PRId64 "\n",
-                 (int64_t)sqlite3_column_int64(row, SEQUENCE), (int64_t)sqlite3_column_int64(row, UTC_US),
-                 (int64_t)sqlite3_column_int64(row, MONOTONIC_US));
+    bool done;
 
-    (void)crypto_hash_sha256_init(&state);
-    (void)crypto_hash_sha256_update(&state, hash, HASH_SIZE);
-    (void)crypto_hash_sha256_update(&state, (const unsigned char *)numbers, (unsigned long long)length);
-    for (int column = CLOCK; column <= BODY; column++) {
-        const unsigned char *text = sqlite3_column_text(row, column);
-        int size = sqlite3_column_bytes(row, column);
-
-        (void)crypto_hash_sha256_update(&state, text, (unsigned long long)size);
-        if (column != BODY)
-            (void)crypto_hash_sha256_update(&state, (const unsigned char *)"\n", 1);
-    }
-    (void)crypto_hash_sha256_final(&state, hash);
-}
-
-/* After a break the chain is taken up again from what is stored, so that each break is told once. */
-static void check_hash(struct audit *audit, sqlite3_stmt *row)
-{
-    hash_record(row, audit->hash);
-    if (sqlite3_column_bytes(row, HASH) == HASH_SIZE &&
-        memcmp(sqlite3_column_blob(row, HASH), audit->hash, HASH_SIZE) == 0)
-        return;
-    find_in_ledger(audit, audit->head, "hash",
-                   "the record is not the one that was hashed on top of the one before");
-    if (sqlite3_column_bytes(row, HASH) == HASH_SIZE)
-        memcpy(audit->hash, sqlite3_column_blob(row, HASH), HASH_SIZE);
-}
-
-static void check_sequence(struct audit *audit, sqlite3_stmt *row)
-{
-    int64_t sequence = sqlite3_column_int64(row, SEQUENCE);
-    char message[96];
-
-    if (sequence != audit->head + 1) {
-        (void)snprintf(message, sizeof message, "the record before it is %" PRId64 ": there is a gap",
-                       audit->head);
-        find_in_ledger(audit, sequence, "sequence", message);
-        audit->replaying = false;
-    }
-    audit->head = sequence;
-}
-
-static void replay_record(struct audit *audit, sqlite3_stmt *row, sqlite3_stmt *insert)
-{
-    char message[200];
-
-    for (int column = 0; column < LEDGER_COLUMNS; column++)
+    for (int column = 0; column < sqlite3_column_count(row); column++)
         (void)sqlite3_bind_value(insert, column + 1, sqlite3_column_value(row, column));
-    if (sqlite3_step(insert) != SQLITE_DONE) {
-        (void)snprintf(message, sizeof message, "could not have been appended: %.150s",
-                       sqlite3_errmsg(audit->replay));
-        find_in_ledger(audit, audit->head, "kind", message);
-        audit->replaying = false;
-    }
+    done = sqlite3_step(insert) == SQLITE_DONE;
+    if (!done)
+        audit_find_record(&audit->report.findings, sqlite3_column_int64(row, 0), "kind",
+                          "could not have been appended: %.150s", sqlite3_errmsg(audit->replay));
     (void)sqlite3_reset(insert);
+    return done;
 }
 
-static void check_record(struct audit *audit, sqlite3_stmt *row, sqlite3_stmt *insert)
-{
-    audit->records++;
-    check_sequence(audit, row);
-    if (audit->replaying)
-        replay_record(audit, row, insert);
-    check_hash(audit, row);
-}
-
-static void walk_ledger(struct audit *audit)
+static bool replay_ledger(struct audit *audit)
 {
     sqlite3_stmt *rows = NULL, *insert = NULL;
     int step = SQLITE_ERROR;
+    bool good = true;
 
-    if (sqlite3_prepare_v2(audit->file,
-                           "SELECT sequence, utc_us, monotonic_us, clock, boot, kind, body, hash FROM ledger "
-                           "ORDER BY sequence",
-                           -1, &rows, NULL) == SQLITE_OK &&
-        sqlite3_prepare_v2(
-            audit->replay,
-            "INSERT INTO ledger (sequence, utc_us, monotonic_us, clock, boot, kind, body, hash) "
-            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            -1, &insert, NULL) == SQLITE_OK)
-        while ((step = sqlite3_step(rows)) == SQLITE_ROW)
-            check_record(audit, rows, insert);
-    if (step != SQLITE_DONE) {
+    if (sqlite3_prepare_v2(audit->file.handle, "SELECT " AUDIT_COLUMNS " FROM ledger ORDER BY sequence", -1,
+                           &rows, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(audit->replay,
+                           "INSERT INTO ledger (" AUDIT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                           -1, &insert, NULL) == SQLITE_OK)
+        while (good && (step = sqlite3_step(rows)) == SQLITE_ROW)
+            good = replay_record(audit, rows, insert);
+    if (good && step != SQLITE_DONE)
         find_damage(audit, "ledger");
-        audit->replaying = false;
-    }
     (void)sqlite3_finalize(rows);
     (void)sqlite3_finalize(insert);
+    return good && step == SQLITE_DONE;
 }
 
 /* The other tables --------------------------------------------------------------------------------------- */
@@ -539,63 +350,6 @@ static void compare_tables(struct audit *audit)
     (void)sqlite3_finalize(tables);
 }
 
-/* Report ------------------------------------------------------------------------------------------------- */
-
-static void hash_text(const struct audit *audit, char text[2 * HASH_SIZE + 1])
-{
-    (void)sodium_bin2hex(text, 2 * HASH_SIZE + 1, audit->hash, HASH_SIZE);
-}
-
-static void print_json(const struct audit *audit, FILE *out)
-{
-    char hash[2 * HASH_SIZE + 1];
-    json_t *report;
-
-    hash_text(audit, hash);
-    report = json_pack("{s:s, s:I, s:I, s:s, s:O, s:i, s:b}", "file", audit->path, "records",
-                       (json_int_t)audit->records, "head", (json_int_t)audit->head, "hash", hash, "findings",
-                       audit->findings, "found", audit->found, "ok", audit->found == 0);
-    (void)json_dumpf(report, out, JSON_INDENT(2));
-    (void)fputc('\n', out);
-    json_decref(report);
-}
-
-static const char *member(const json_t *finding, const char *key)
-{
-    const char *text = json_string_value(json_object_get(finding, key));
-
-    return text ? text : "";
-}
-
-static void print_lines(const struct audit *audit, FILE *out)
-{
-    const json_t *finding;
-    char hash[2 * HASH_SIZE + 1];
-    size_t index;
-
-    hash_text(audit, hash);
-    json_array_foreach (audit->findings, index, finding) {
-        (void)fprintf(out, "%s", member(finding, "table"));
-        if (*member(finding, "key"))
-            (void)fprintf(out, " %s", member(finding, "key"));
-        if (*member(finding, "column"))
-            (void)fprintf(out, ", %s", member(finding, "column"));
-        (void)fprintf(out, ": %s\n", member(finding, "message"));
-    }
-    if ((size_t)audit->found > json_array_size(audit->findings))
-        (void)fprintf(out, "and %zu findings more\n",
-                      (size_t)audit->found - json_array_size(audit->findings));
-    (void)fprintf(out, "%s: %" PRId64 " records, the last is %" PRId64 "\n  hash %s\n", audit->path,
-                  audit->records, audit->head, hash);
-    if (audit->found)
-        (void)fprintf(out, "NOT in order: %d findings\n", audit->found);
-    else
-        (void)fputs(
-            "in order: chain, schema and every table agree. A record that was cut off at its end shows only\n"
-            "against a sequence and hash that were noted earlier.\n",
-            out);
-}
-
 /* The whole ---------------------------------------------------------------------------------------------- */
 
 static void compare_contents(struct audit *audit)
@@ -603,46 +357,110 @@ static void compare_contents(struct audit *audit)
     if (!audit->schema_differs)
         check_integrity(audit);
     lighten_replay(audit);
-    walk_ledger(audit);
-    if (audit->replaying)
+    if (replay_ledger(audit)) {
         compare_tables(audit);
-    else
-        find(audit, "database", NULL, NULL,
-             "the other tables were not compared, since the ledger cannot be replayed");
+        audit->report.tables = "compared with what the ledger makes of an empty database";
+    } else {
+        audit->report.tables = "NOT compared, since the ledger cannot be replayed";
+        audit_find(&audit->report.findings, "database", NULL, NULL,
+                   "the other tables were not compared, since the ledger cannot be replayed");
+    }
 }
 
-static int verify(struct audit *audit, struct error *error)
-{
-    struct stat after;
-    int code = open_file(audit, error);
+/* What the daemon wrote beside the database when it made its newest checkpoint, as of before the database was
+ * opened. */
+struct mark {
+    int64_t sequence; /* 0: none */
+    uint8_t hash[AUDIT_HASH];
+};
 
-    if (!code)
-        code = check_version(audit, error);
+static void read_mark(const char *database, struct mark *mark)
+{
+    char *path = audit_beside(database, "flashfarm.mark"), hash[2 * AUDIT_HASH + 1];
+    FILE *file = fopen(path, "re");
+
+    *mark = (struct mark){.sequence = 0};
+    if (file && (fscanf(file, "%" SCNd64 " %64[0-9a-f]", &mark->sequence, hash) != 2 ||
+                 !audit_hex(hash, strlen(hash), mark->hash)))
+        mark->sequence = 0;
+    if (file)
+        (void)fclose(file);
+    free(path);
+}
+
+static void check_mark(struct audit *audit, const struct mark *mark)
+{
+    struct audit_record record = {.hash = NULL};
+    sqlite3_stmt *row = NULL;
+
+    if (mark->sequence == 0)
+        return;
+    if (sqlite3_prepare_v2(audit->file.handle, "SELECT " AUDIT_COLUMNS " FROM ledger WHERE sequence = ?1", -1,
+                           &row, NULL) == SQLITE_OK) {
+        (void)sqlite3_bind_int64(row, 1, mark->sequence);
+        if (sqlite3_step(row) == SQLITE_ROW)
+            audit_record_of(row, &record);
+    }
+    if (!record.hash || memcmp(record.hash, mark->hash, AUDIT_HASH) != 0)
+        audit_find_record(
+            &audit->report.findings, mark->sequence, "mark",
+            "the mark beside the database knows another record there: it has gone back in time");
+    (void)sqlite3_finalize(row);
+}
+
+static bool wants_tables(const struct audit *audit)
+{
+    switch (audit->options->projections) {
+    case AUDIT_PROJECTIONS_YES:
+        return true;
+    case AUDIT_PROJECTIONS_NO:
+        return false;
+    case AUDIT_PROJECTIONS_IF_SMALL:
+        break;
+    }
+    return audit->report.records <= AUDIT_SMALL;
+}
+
+static int verify(struct audit *audit, const struct mark *mark, struct error *error)
+{
+    const struct audit_options *options = audit->options;
+    int code = check_version(audit, error);
+
     if (!code)
         code = open_replay(audit, error);
     if (code)
         return code;
     compare_schema(audit);
-    if (only_tables(audit))
+    if (!only_tables(audit))
+        return 0;
+    audit_database_walk(&audit->file, audit->report.key.text[0] ? &audit->report.key : NULL,
+                        options->witness ? &options->note : NULL, &audit->report);
+    check_mark(audit, mark);
+    if (wants_tables(audit))
         compare_contents(audit);
-    if (audit->immutable && (stat(audit->path, &after) || after.st_mtime != audit->before.st_mtime ||
-                             after.st_size != audit->before.st_size || has_log(audit)))
-        return error_set(error, -EAGAIN, "%s was being written meanwhile; verify once more", audit->path);
-    return 0;
+    else
+        audit->report.tables = "NOT compared with the ledger (--projections yes)";
+    return audit_database_settled(&audit->file, error);
 }
 
-int audit_verify(const char *path, FILE *out, bool json, struct error *error)
+int audit_verify(const char *path, const struct audit_options *options, struct audit_report *report,
+                 struct error *error)
 {
-    struct audit audit = {.path = path, .findings = json_array()};
-    int code =
-        sodium_init() < 0 ? error_set(error, -EIO, "libsodium cannot be initialised") : verify(&audit, error);
+    struct audit audit = {.options = options};
+    char *key = audit_beside(path, "flashfarm.pub");
+    struct mark mark;
+    int code;
 
-    if (!code && json)
-        print_json(&audit, out);
-    else if (!code)
-        print_lines(&audit, out);
-    json_decref(audit.findings);
-    (void)sqlite3_close(audit.file);
+    read_mark(path, &mark);
+    audit_report_begin(&audit.report, path, "database", options);
+    if (!options->public_key && audit_key_find(&audit.report.key, key, error) == 0)
+        audit.report.key_from = "flashfarm.pub beside it";
+    code = audit_database_open(&audit.file, path, error);
+    if (!code)
+        code = verify(&audit, &mark, error);
+    audit_database_close(&audit.file);
     (void)sqlite3_close(audit.replay);
-    return code ? code : audit.found;
+    free(key);
+    *report = audit.report;
+    return code;
 }

@@ -30,6 +30,8 @@ extern const struct command commands[];
 extern const size_t command_count;
 
 int command_program(struct server *server, const struct options *options, struct error *error);
+int command_upload(struct server *server, const struct options *options, struct error *error);
+int command_whoami(struct server *server, const struct options *options, struct error *error);
 int command_submit(struct server *server, const struct options *options, struct error *error);
 int command_record(struct server *server, const struct options *options, struct error *error);
 int command_watch(struct server *server, const struct options *options, struct error *error);
@@ -43,6 +45,21 @@ int command_job(struct server *server, const struct options *options, struct err
 int command_runs(struct server *server, const struct options *options, struct error *error);
 int command_trace(struct server *server, const struct options *options, struct error *error);
 int command_where_used(struct server *server, const struct options *options, struct error *error);
+int command_pools(struct server *server, const struct options *options, struct error *error);
+int command_pool(struct server *server, const struct options *options, struct error *error);
+int command_serial(struct server *server, const struct options *options, struct error *error);
+int command_recipes(struct server *server, const struct options *options, struct error *error);
+int command_recipe(struct server *server, const struct options *options, struct error *error);
+int command_sign(struct server *server, const struct options *options, struct error *error);
+int command_scan(struct server *server, const struct options *options, struct error *error);
+int command_keys(struct server *server, const struct options *options, struct error *error);
+int command_key(struct server *server, const struct options *options, struct error *error);
+int command_users(struct server *server, const struct options *options, struct error *error);
+int command_user(struct server *server, const struct options *options, struct error *error);
+int command_webhooks(struct server *server, const struct options *options, struct error *error);
+int command_webhook(struct server *server, const struct options *options, struct error *error);
+int command_backups(struct server *server, const struct options *options, struct error *error);
+int command_backup(struct server *server, const struct options *options, struct error *error);
 int command_audit(struct server *server, const struct options *options, struct error *error);
 
 /* The result table of runs; `--json` prints the body instead. */

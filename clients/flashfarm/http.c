@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +14,9 @@
 
 #define CONNECT_LIMIT_MS 5000L
 /* The daemon answers a slow request (a board that is asked who it is) well within this. */
-#define SILENCE_LIMIT_S 90L
-#define PAGE_MOST       1000
+#define SILENCE_LIMIT_S  90L
+#define PAGE_MOST        1000
+#define CERTIFICATE_MOST 65536
 
 /* ---- where it is ---- */
 
@@ -46,13 +48,40 @@ static int read_key(const char *path, char **key, struct error *error)
 }
 
 /* "0.0.0.0:80" is where a daemon listens, not where one can go. */
-static char *url_of(const char *listen)
+static char *url_of(const char *listen, bool tls)
 {
+    const char *scheme = tls ? "https" : "http";
+
     if (strncmp(listen, "0.0.0.0:", 8) == 0)
-        return format_text("http://127.0.0.1:%s", listen + 8);
+        return format_text("%s://127.0.0.1:%s", scheme, listen + 8);
     if (strncmp(listen, "[::]:", 5) == 0)
-        return format_text("http://[::1]:%s", listen + 5);
-    return format_text("http://%s", listen);
+        return format_text("%s://[::1]:%s", scheme, listen + 5);
+    return format_text("%s://%s", scheme, listen);
+}
+
+/* The first certificate of a PEM file: the daemon's own; those of who signed it come behind. */
+static int read_certificate(const char *path, char **certificate, struct error *error)
+{
+    static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----";
+    FILE *file = fopen(path, "re");
+    char *text = allocate(CERTIFICATE_MOST + 1, 1);
+    const char *from, *to;
+    int status = 0;
+
+    if (file)
+        text[fread(text, 1, CERTIFICATE_MOST, file)] = '\0';
+    from = strstr(text, begin);
+    to = from ? strstr(from, end) : NULL;
+    if (!file)
+        status = error_set_errno(error, errno, "tls_certificate %s", path);
+    else if (!to)
+        status = error_set(error, -EINVAL, "tls_certificate %s holds no certificate", path);
+    else
+        *certificate = format_text("%.*s\n", (int)(to + strlen(end) - from), from);
+    if (file)
+        (void)fclose(file);
+    free(text);
+    return status;
 }
 
 /* A key that this user may not read is no error here: the daemon will say that one is needed. */
@@ -67,14 +96,16 @@ static int take_from_config(struct server *server, const char *path, struct erro
 
     if (status)
         return status;
-    server->url = url_of(settings.listen);
-    if (!server->key) {
+    server->url = url_of(settings.listen, settings.tls_certificate[0]);
+    if (settings.tls_certificate[0] && !server->ca)
+        status = read_certificate(settings.tls_certificate, &server->certificate, error);
+    if (status == 0 && !server->key && !server->own) {
         key_path = *settings.key_file ? copy_text(settings.key_file) : format_text("%s/key", settings.state);
         (void)read_key(key_path, &server->key, &ignored);
         free(key_path);
     }
     settings_clear(&settings);
-    return 0;
+    return status;
 }
 
 static const char *option_or_environment(const struct options *options, enum option option, const char *name)
@@ -92,7 +123,8 @@ static int find_url(struct server *server, const struct options *options, struct
 
     if (url) {
         if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-            return error_set(error, -EINVAL, "server is '%s'; expected http://ADDRESS:PORT", url);
+            return error_set(error, -EINVAL, "server is '%s'; expected http://ADDRESS:PORT or https://…",
+                             url);
         server->url = copy_text(url);
         while (server->url[0] && server->url[strlen(server->url) - 1] == '/')
             server->url[strlen(server->url) - 1] = '\0';
@@ -108,12 +140,24 @@ static int find_url(struct server *server, const struct options *options, struct
 
 int server_find(struct server *server, const struct options *options, struct error *error)
 {
-    const char *key_file = option_or_environment(options, OPTION_KEY_FILE, "FLASHFARM_KEY_FILE");
+    const char *ca = option_or_environment(options, OPTION_CA, "FLASHFARM_CA");
+    const char *own = options_value(options, OPTION_CERTIFICATE);
+    const char *own_key = options_value(options, OPTION_CERTIFICATE_KEY);
+    /* Who comes with a certificate wants to be known by it, not by a key that lies about. */
+    const char *key_file = own ? options_value(options, OPTION_KEY_FILE)
+                               : option_or_environment(options, OPTION_KEY_FILE, "FLASHFARM_KEY_FILE");
     int status = 0;
 
     *server = (struct server){.curl = curl_easy_init()};
     if (!server->curl)
         return error_set(error, -ENOMEM, "libcurl does not start");
+    if (!own != !own_key)
+        return error_set(error, -EINVAL, "--certificate and --certificate-key go together");
+    server->ca = ca ? copy_text(ca) : NULL;
+    server->own = own ? copy_text(own) : NULL;
+    server->own_key = own_key ? copy_text(own_key) : NULL;
+    if (ca && access(ca, R_OK))
+        return error_set_errno(error, errno, "--ca %s", ca);
     if (key_file)
         status = read_key(key_file, &server->key, error);
     return status ? status : find_url(server, options, error);
@@ -123,6 +167,10 @@ void server_clear(struct server *server)
 {
     free(server->url);
     free(server->key);
+    free(server->ca);
+    free(server->certificate);
+    free(server->own);
+    free(server->own_key);
     if (server->curl)
         curl_easy_cleanup(server->curl);
     *server = (struct server){.url = NULL};
@@ -135,8 +183,6 @@ static const char *remedy_of(long status)
     switch (status) {
     case 401:
         return "; give its key with --key-file FILE, or its configuration with --config FILE";
-    case 403:
-        return "; this key may not do that";
     case 413:
         return "; the daemon takes smaller ones only";
     case 503:
@@ -160,6 +206,12 @@ int server_refused(long status, const char *body, size_t size, struct error *err
 
 int server_unreachable(const struct server *server, CURLcode code, const char *details, struct error *error)
 {
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+        return error_set(
+            error, -EHOSTUNREACH,
+            "%s is not trusted: %s; what vouches for it is given with --ca FILE, and the name in "
+            "the URL must be one of its certificate (or --config FILE on its own host)",
+            server->url, details && *details ? details : curl_easy_strerror(code));
     return error_set(
         error, -EHOSTUNREACH,
         "cannot reach flashfarmd at %s: %s; is it running (systemctl status flashfarmd), or is it "
@@ -193,6 +245,35 @@ static void add_header(struct curl_slist **headers, const char *name, const char
     free(line);
 }
 
+static void add_number_header(struct curl_slist **headers, const char *name, int64_t number)
+{
+    char *value = format_text("\"%lld\"", (long long)number);
+
+    add_header(headers, name, value);
+    free(value);
+}
+
+/* A certificate from the daemon's own configuration is as good as a key: no other one opens, and so the name
+ * in it, which need not be the address it is called by here, does not matter. */
+static void set_trust(const struct server *server, CURL *curl)
+{
+    if (server->certificate) {
+        struct curl_blob blob = {
+            .data = server->certificate, .len = strlen(server->certificate), .flags = CURL_BLOB_COPY};
+
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
+        (void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+        (void)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    } else if (server->ca) {
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, server->ca);
+        (void)curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
+    }
+    if (server->own) {
+        (void)curl_easy_setopt(curl, CURLOPT_SSLCERT, server->own);
+        (void)curl_easy_setopt(curl, CURLOPT_SSLKEY, server->own_key);
+    }
+}
+
 void server_prepare(const struct server *server, CURL *curl, const char *path, struct curl_slist **headers)
 {
     char *url = format_text("%s%s", server->url, path);
@@ -206,6 +287,10 @@ void server_prepare(const struct server *server, CURL *curl, const char *path, s
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_LIMIT_MS);
     (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, SILENCE_LIMIT_S);
+    set_trust(server, curl);
+    (void)curl_easy_setopt(curl, CURLOPT_COOKIEFILE, ""); /* kept for the time of this command */
+    if (server->logged_in)
+        add_header(headers, "Origin", server->url); /* no other site makes us do this */
     if (server->key) {
         char *value = format_text("Bearer %s", server->key);
 
@@ -251,6 +336,14 @@ static int read_answer(CURL *curl, const struct text *answer, json_t **body, str
     return 0;
 }
 
+/* There may have been a password or a key in it. */
+static void free_wiped(char *text, size_t size)
+{
+    if (text)
+        sodium_memzero(text, size);
+    free(text);
+}
+
 int http_call(struct server *server, const struct request *request, json_t **body, struct error *error)
 {
     char details[CURL_ERROR_SIZE] = "";
@@ -266,7 +359,9 @@ int http_call(struct server *server, const struct request *request, json_t **bod
     if (request->body)
         add_header(&headers, "Content-Type", "application/json");
     if (request->file)
-        add_header(&headers, "Content-Type", "application/octet-stream");
+        add_header(&headers, "Content-Type", request->type ? request->type : "application/octet-stream");
+    if (request->if_match)
+        add_number_header(&headers, "If-Match", request->if_match);
     if (request->idempotency_key)
         add_header(&headers, "Idempotency-Key", request->idempotency_key);
     server_prepare(server, server->curl, request->path, &headers);
@@ -281,14 +376,74 @@ int http_call(struct server *server, const struct request *request, json_t **bod
     }
     curl_easy_reset(server->curl); /* it must not keep pointers into this frame */
     curl_slist_free_all(headers);
-    free(answer.bytes);
-    free(text);
+    free_wiped(answer.bytes, answer.size);
+    free_wiped(text, text ? strlen(text) : 0);
+    return status;
+}
+
+int server_log_in(struct server *server, const char *name, const char *password, struct error *error)
+{
+    json_t *body = json_pack("{s:s, s:s}", "name", name, "password", password);
+    struct request request = {.method = "POST", .path = "/v1/session", .body = body};
+    int status = body ? http_call(server, &request, NULL, error)
+                      : error_set(error, -EINVAL, "the password is not UTF-8");
+
+    json_decref(body);
+    if (status == 0) {
+        free(server->key);
+        server->key = NULL;
+        server->logged_in = true;
+    }
     return status;
 }
 
 int http_get(struct server *server, const char *path, json_t **body, struct error *error)
 {
     return http_call(server, &(struct request){.path = path}, body, error);
+}
+
+/* Where a download goes, and where a refusal does: only the status tells them apart. */
+struct download {
+    CURL *curl;
+    FILE *to;
+    struct text refusal;
+};
+
+static size_t take_download(char *bytes, size_t size, size_t count, void *context)
+{
+    struct download *download = context;
+    long status = 0;
+
+    (void)curl_easy_getinfo(download->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (status != 200)
+        return take_bytes(bytes, size, count, &download->refusal);
+    return fwrite(bytes, 1, size * count, download->to);
+}
+
+int http_download(struct server *server, const char *path, FILE *to, struct error *error)
+{
+    struct download download = {.curl = server->curl, .to = to};
+    char details[CURL_ERROR_SIZE] = "";
+    struct curl_slist *headers = NULL;
+    CURLcode code;
+    int status;
+
+    curl_easy_reset(server->curl);
+    server_prepare(server, server->curl, path, &headers);
+    (void)curl_easy_setopt(server->curl, CURLOPT_ERRORBUFFER, details);
+    (void)curl_easy_setopt(server->curl, CURLOPT_WRITEFUNCTION, take_download);
+    (void)curl_easy_setopt(server->curl, CURLOPT_WRITEDATA, &download);
+    code = curl_easy_perform(server->curl);
+    if (code == CURLE_WRITE_ERROR)
+        status = error_set_errno(error, errno, "writing what was downloaded");
+    else if (code)
+        status = server_unreachable(server, code, details, error);
+    else
+        status = read_answer(server->curl, &download.refusal, NULL, error);
+    curl_easy_reset(server->curl);
+    curl_slist_free_all(headers);
+    free(download.refusal.bytes);
+    return status;
 }
 
 static int get_page(struct server *server, const char *path, int64_t limit, const char *cursor, json_t **page,

@@ -12,7 +12,6 @@
 const struct command commands[] = {
     {.name = "program",
      .operands = "FILE...",
-     .least = 1,
      .most = 64,
      .takes = FOR_PROGRAM,
      .run = command_program,
@@ -22,7 +21,7 @@ const struct command commands[] = {
      .least = 1,
      .most = 1,
      .run = command_submit,
-     .help = "submit all jobs of a file at once, show bars and result tables"},
+     .help = "all jobs of a file at once, bars and result tables"},
     {.name = "stations", .operands = "", .run = command_stations, .help = "stations and what they do"},
     {.name = "station",
      .operands = "NAME [start|identify|enable|disable]",
@@ -36,7 +35,7 @@ const struct command commands[] = {
      .most = 1,
      .takes = FOR_RECORD,
      .run = command_record,
-     .help = "keep what is said during the station's next run, for a bug report or a test"},
+     .help = "keep what is said in its next run, for a bug report"},
     {.name = "ports", .operands = "", .run = command_ports, .help = "ports of the daemon's host"},
     {.name = "chips", .operands = "", .run = command_chips, .help = "chips that can be programmed"},
     {.name = "images",
@@ -44,9 +43,16 @@ const struct command commands[] = {
      .takes = FOR_LISTS,
      .run = command_images,
      .help = "uploaded firmware"},
+    {.name = "upload",
+     .operands = "FILE...",
+     .least = 1,
+     .most = 64,
+     .takes = FOR_UPLOAD,
+     .run = command_upload,
+     .help = "upload firmware without programming it"},
     {.name = "jobs",
      .operands = "",
-     .takes = FOR_JOBS | FOR_LISTS,
+     .takes = FOR_JOBS | FOR_LISTS | FOR_STATE,
      .run = command_jobs,
      .help = "orders, newest first"},
     {.name = "job",
@@ -61,6 +67,85 @@ const struct command commands[] = {
      .takes = FOR_RUNS | FOR_LISTS,
      .run = command_runs,
      .help = "attempts, newest first"},
+    {.name = "recipes",
+     .operands = "",
+     .takes = FOR_LISTS | FOR_STATE,
+     .run = command_recipes,
+     .help = "recipes and their versions"},
+    {.name = "recipe",
+     .operands = "NAME[/VERSION] [show|save FILE|lint|release|retire]",
+     .least = 1,
+     .most = 3,
+     .takes = FOR_REASON,
+     .run = command_recipe,
+     .help = "a draft is saved, checked, released, at last retired"},
+    {.name = "sign",
+     .operands = "IMAGE FILE.minisig",
+     .least = 2,
+     .most = 2,
+     .run = command_sign,
+     .help = "give an image its signature"},
+    {.name = "pools",
+     .operands = "",
+     .takes = FOR_LISTS,
+     .run = command_pools,
+     .help = "serial pools, with a count per state"},
+    {.name = "pool",
+     .operands = "NAME [show|create|serials|open|close|burn]",
+     .least = 1,
+     .most = 2,
+     .takes = FOR_POOL | FOR_REASON | FOR_LISTS | FOR_STATE,
+     .run = command_pool,
+     .help = "one pool of serial numbers, addresses or keys"},
+    {.name = "serial",
+     .operands = "SERIAL [settle STATE]",
+     .least = 1,
+     .most = 3,
+     .takes = FOR_REASON,
+     .run = command_serial,
+     .help = "one number; decide on one that is in doubt"},
+    {.name = "scan",
+     .operands = "STATION CODE",
+     .least = 2,
+     .most = 2,
+     .takes = FOR_SCAN,
+     .run = command_scan,
+     .help = "a code was read from the board at a station"},
+    {.name = "backups",
+     .operands = "",
+     .takes = FOR_LISTS,
+     .run = command_backups,
+     .help = "copies of the record"},
+    {.name = "backup",
+     .operands = "",
+     .takes = FOR_BACKUP,
+     .run = command_backup,
+     .help = "copy the record while it is in use"},
+    {.name = "whoami", .operands = "", .run = command_whoami, .help = "who the daemon takes you for"},
+    {.name = "keys", .operands = "", .run = command_keys, .help = "API keys"},
+    {.name = "key",
+     .operands = "NAME create | ID revoke",
+     .least = 2,
+     .most = 2,
+     .takes = FOR_KEY,
+     .run = command_key,
+     .help = "make a key, shown once; or end one"},
+    {.name = "users", .operands = "", .run = command_users, .help = "people who can log in"},
+    {.name = "user",
+     .operands = "NAME add|roles|password|remove",
+     .least = 2,
+     .most = 2,
+     .takes = FOR_USER,
+     .run = command_user,
+     .help = "one of them"},
+    {.name = "webhooks", .operands = "", .run = command_webhooks, .help = "who is told of facts"},
+    {.name = "webhook",
+     .operands = "URL add | ID remove",
+     .least = 2,
+     .most = 2,
+     .takes = FOR_WEBHOOK,
+     .run = command_webhook,
+     .help = "tell facts to an address"},
     {.name = "watch",
      .operands = "",
      .takes = FOR_WATCH,
@@ -78,14 +163,19 @@ const struct command commands[] = {
      .most = 1,
      .takes = FOR_LISTS,
      .run = command_where_used,
-     .help = "every run of an image: file, id, start of an id, or name"},
+     .help = "every run of an image: file, id, its start, or name"},
     {.name = "audit",
-     .operands = "verify DATABASE",
-     .least = 2,
-     .most = 2,
+     .operands = "verify|check|export|prove|key|checkpoint",
+     .least = 1,
+     .most = 3,
+     .takes = FOR_AUDIT,
      .offline = true,
      .run = command_audit,
-     .help = "check a copy of the record, offline"},
+     .help =
+         "verify DATABASE, or check a bundle or a proof, offline;\n"
+         "export [DATABASE] BUNDLE: the whole record as one signed file (without DATABASE: the daemon's);\n"
+         "prove SERIAL [PROOF]: what the record says of one serial, with the proof;\n"
+         "key [FILE], checkpoint [FILE]: what an auditor keeps, to check with later"},
 };
 const size_t command_count = sizeof commands / sizeof commands[0];
 
@@ -93,7 +183,7 @@ static void print_exit_codes(FILE *out)
 {
     (void)fputs("\nExit codes:\n"
                 "  0  done; for program: every unit that was asked for passed\n"
-                "  1  units failed, or fewer than asked for were programmed\n"
+                "  1  units failed, or fewer than asked for were programmed; dry run, lint: an error is found\n"
                 "  2  the command line, a local file or a key cannot be used\n"
                 "  3  the daemon cannot be reached\n"
                 "  4  the daemon refused\n"
@@ -106,11 +196,11 @@ static void print_help(FILE *out)
     (void)fputs("flashfarm " FLASHFARM_VERSION ": programs boards with flashfarmd\n\n"
                 "  flashfarm program firmware.hex --chip stm32f103xb --stations all\n"
                 "  flashfarm runs --work-order WO-4711 --outcome fail\n"
-                "  flashfarm trace 0669FF303435554157133621\n\n"
+                "  flashfarm trace SN0000018\n\n"
                 "Commands (flashfarm COMMAND --help says more):\n",
                 out);
     for (size_t i = 0; i < command_count; i++)
-        (void)fprintf(out, "  %-11s %-38s %s\n", commands[i].name, commands[i].operands, commands[i].help);
+        (void)fprintf(out, "  %-11s %-51s %s\n", commands[i].name, commands[i].operands, commands[i].help);
     (void)fputs("\nOptions of every command:\n", out);
     options_print_help(out, FOR_ALL);
     (void)fputs("Without --server and --config, /etc/flashfarm/flashfarm.conf tells where the daemon is.\n",

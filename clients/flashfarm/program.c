@@ -6,7 +6,8 @@
 #include "bars.h"
 #include "bytes.h"
 #include "follow.h"
-#include "value.h"
+#include "show.h"
+#include "upload.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,46 +19,6 @@
 #define SUBMIT_TRIES 3
 
 /* ---- the order ---- */
-
-/* `base` is where a raw binary goes; NULL: none is expected. */
-static int upload(struct server *server, const char *base, const char *path, json_t *ids, struct error *error)
-{
-    const char *slash = strrchr(path, '/');
-    char *name = http_escape(slash ? slash + 1 : path);
-    char *target = format_text("/v1/images?name=%s%s%s", name, base ? "&address=" : "", base ? base : "");
-    struct request request = {.method = "POST", .path = target, .file = fopen(path, "re")};
-    json_t *image = NULL;
-    int status;
-
-    if (request.file)
-        status = http_call(server, &request, &image, error);
-    else
-        status = error_set_errno(error, errno, "%s", path);
-    if (status == -EPERM)
-        (void)error_prefix(error, "%s", path);
-    if (status == 0 && !json_is_string(json_object_get(image, "id")))
-        status = error_set(error, -EPERM, "what answers is no flashfarmd: an image without id");
-    if (status == 0)
-        (void)json_array_append(ids, json_object_get(image, "id"));
-    json_decref(image);
-    if (request.file)
-        (void)fclose(request.file);
-    free(target);
-    free(name);
-    return status;
-}
-
-static int upload_all(struct server *server, const struct options *options, json_t *order,
-                      struct error *error)
-{
-    json_t *ids = json_array();
-    int status = 0;
-
-    (void)json_object_set_new(order, "images", ids);
-    for (size_t i = 1; i < options->word_count && status == 0; i++)
-        status = upload(server, options_value(options, OPTION_ADDRESS), options->words[i], ids, error);
-    return status;
-}
 
 /* "A1,A2" as an array; "all" as it is. */
 static json_t *read_stations(const char *text)
@@ -153,6 +114,9 @@ static int make_order(json_t *order, const struct options *options, struct error
     add_text(order, options, OPTION_CHIP, "chip");
     add_text(order, options, OPTION_WORK_ORDER, "work_order");
     add_text(order, options, OPTION_PROTECT, "protect");
+    add_text(order, options, OPTION_RECIPE, "recipe");
+    add_text(order, options, OPTION_SERIAL_POOL, "serial_pool");
+    add_text(order, options, OPTION_REWORK, "rework");
     (void)json_object_set_new(order, "trigger", json_string(trigger ? trigger : "immediate"));
     (void)json_object_set_new(order, "stations", read_stations(options_value(options, OPTION_STATIONS)));
     if (options_value(options, OPTION_UNPROTECT))
@@ -203,6 +167,7 @@ static void print_results(const json_t *runs)
         {.title = "OUTCOME", .path = "outcome"},
         {.title = "CLASS", .path = "class"},
         {.title = "RUN", .path = "id"},
+        {.title = "SERIAL", .path = "serial"},
         {.title = "UID", .path = "uid"},
         {.title = "TIME", .path = "started", .format = AS_DURATION},
         {.title = "OF FLOOR", .path = "phases", .format = AS_FLOOR},
@@ -370,66 +335,86 @@ static int submit_and_follow(struct server *server, const struct options *option
     return status;
 }
 
+static void print_plan(const json_t *answer)
+{
+    static const struct column plans[] = {
+        {.title = "PROTOCOL", .path = "protocol"},
+        {.title = "ERASE ALL", .path = "erase_all"},
+        {.title = "SECTORS", .path = "sectors"},
+        {.title = "BLOCKS", .path = "blocks"},
+        {.title = "WRITE", .path = "write_bytes", .format = AS_BYTES},
+        {.title = "VERIFY", .path = "verify_bytes", .format = AS_BYTES},
+        {.title = "DIGEST", .path = "digest", .format = AS_DIGEST},
+    };
+    static const struct column stations[] = {
+        {.title = "STATION", .path = "name"},
+        {.title = "PROTOCOL", .path = "protocol"},
+        {.title = "BAUD", .path = "baud"},
+        {.title = "FLOOR", .path = "floor_us", .format = AS_SECONDS},
+    };
+
+    value_print_table(stdout, json_object_get(answer, "plan"), plans, sizeof plans / sizeof plans[0],
+                      "no plan");
+    (void)putchar('\n');
+    value_print_table(stdout, json_object_get(answer, "stations"), stations,
+                      sizeof stations / sizeof stations[0], "no station");
+    (void)printf("\n%lld units\n", (long long)value_number(answer, "units"));
+}
+
+/* What would be done, and what speaks against it. Findings that would refuse the order are failures. */
+static int show_dry_run(struct server *server, const struct options *options, json_t *order,
+                        struct error *error)
+{
+    json_t *answer = NULL;
+    bool refused;
+    int status;
+
+    (void)json_object_set_new(order, "dry_run", json_true());
+    status = http_call(server, &(struct request){.method = "POST", .path = "/v1/jobs", .body = order},
+                       &answer, error);
+    if (status < 0)
+        return status;
+    if (!show_as_json(options))
+        print_plan(answer);
+    refused = show_findings(options, answer);
+    json_decref(answer);
+    return refused ? EXIT_FAILED_UNITS : EXIT_OK;
+}
+
+/* Either a recipe says what to do, or files and a chip. */
+static int check_what(const struct options *options, struct error *error)
+{
+    bool files = options->word_count > 1;
+
+    if (options_value(options, OPTION_RECIPE))
+        return files || options_value(options, OPTION_CHIP)
+                   ? error_set(error, -EINVAL, "the recipe says what to program; leave out FILE and --chip")
+                   : 0;
+    if (!files)
+        return error_set(error, -EINVAL, "expected: flashfarm program FILE... --chip NAME, or --recipe NAME");
+    if (!options_value(options, OPTION_CHIP))
+        return error_set(error, -EINVAL, "program needs --chip NAME; `flashfarm chips` lists them");
+    return 0;
+}
+
 int command_program(struct server *server, const struct options *options, struct error *error)
 {
     json_t *order = json_object(), *orders = json_pack("[o]", order);
-    int status = 0;
+    int status = check_what(options, error);
 
-    if (!options_value(options, OPTION_CHIP))
-        status = error_set(error, -EINVAL, "program needs --chip NAME; `flashfarm chips` lists them");
     if (status == 0)
         status = make_order(order, options, error);
-    if (status == 0)
-        status = upload_all(server, options, order, error);
-    if (status == 0)
+    if (status == 0 && !options_value(options, OPTION_RECIPE))
+        status = upload_files(server, options, order, error);
+    if (status == 0 && options_value(options, OPTION_DRY_RUN))
+        status = show_dry_run(server, options, order, error);
+    else if (status == 0)
         status = submit_and_follow(server, options, orders, error);
     json_decref(orders);
     return status;
 }
 
 /* ---- job files ---- */
-
-static bool is_image_id(const char *text)
-{
-    return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
-}
-
-/* The path of a file that a job file names: beside it, unless it is absolute. */
-static char *beside(const char *job_file, const char *name)
-{
-    const char *slash = strrchr(job_file, '/');
-
-    return *name == '/' || !slash ? copy_text(name)
-                                  : format_text("%.*s%s", (int)(slash + 1 - job_file), job_file, name);
-}
-
-/* Files that the order names become images of the daemon; ids stay. */
-static int upload_images(struct server *server, const char *job_file, json_t *order, struct error *error)
-{
-    json_t *ids = json_array(), *names = json_object_get(order, "images"), *name;
-    const char *address = json_string_value(json_object_get(order, "address"));
-    json_t *all = names ? json_incref(names) : json_pack("[O*]", json_object_get(order, "image"));
-    size_t index;
-    int status = 0;
-
-    json_array_foreach (all, index, name) {
-        const char *text = json_string_value(name);
-        char *path;
-
-        if (status < 0 || !text || is_image_id(text)) {
-            (void)json_array_append(ids, name);
-            continue;
-        }
-        path = beside(job_file, text);
-        status = upload(server, address, path, ids, error);
-        free(path);
-    }
-    (void)json_object_del(order, "address");
-    (void)json_object_del(order, "image");
-    (void)json_object_set_new(order, "images", ids);
-    json_decref(all);
-    return status;
-}
 
 /* A list of orders, or one; each as POST /v1/jobs takes it, with files in place of images. */
 static json_t *read_job_file(const char *path, struct error *error)
@@ -467,7 +452,7 @@ int command_submit(struct server *server, const struct options *options, struct 
 
     json_array_foreach (orders, index, order) {
         if (status == 0)
-            status = upload_images(server, path, order, error);
+            status = upload_named(server, path, order, error);
     }
     if (status == 0)
         status = submit_and_follow(server, options, orders, error);

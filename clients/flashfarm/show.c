@@ -3,9 +3,8 @@
 #include "commands.h"
 
 #include "alloc.h"
-#include "audit.h"
 #include "events.h"
-#include "value.h"
+#include "show.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -15,23 +14,15 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static bool as_json(const struct options *options)
+bool show_as_json(const struct options *options)
 {
     return options_value(options, OPTION_JSON) != NULL;
 }
 
 /* ---- lists ---- */
 
-struct list {
-    const char *path;
-    const struct column *columns;
-    size_t count;
-    const char *none;
-    bool paged;
-};
-
-static int show_list(struct server *server, const struct options *options, const struct list *list,
-                     const char *path, struct error *error)
+int show_list(struct server *server, const struct options *options, const struct list *list, const char *path,
+              struct error *error)
 {
     json_t *body = NULL;
     int64_t limit = 100;
@@ -43,11 +34,11 @@ static int show_list(struct server *server, const struct options *options, const
         status = http_get(server, path, &body, error);
     if (status)
         return status;
-    if (as_json(options))
+    if (show_as_json(options))
         value_print_json(stdout, body);
     else
         value_print_table(stdout, json_object_get(body, "items"), list->columns, list->count, list->none);
-    if (!as_json(options) && !options_value(options, OPTION_LIMIT) &&
+    if (!show_as_json(options) && !options_value(options, OPTION_LIMIT) &&
         json_is_string(json_object_get(body, "next")))
         (void)fprintf(stderr, "there are more; these are the newest %lld (--limit N)\n", (long long)limit);
     json_decref(body);
@@ -187,9 +178,8 @@ static const struct column run_columns[] = {
     {.title = "STATION", .path = "station"},
     {.title = "OUTCOME", .path = "outcome"},
     {.title = "CLASS", .path = "class"},
-    {.title = "UID", .path = "uid"},
     {.title = "SERIAL", .path = "serial"},
-    {.title = "CHIP", .path = "chip"},
+    {.title = "UID", .path = "uid"},
     {.title = "IMAGE", .path = "image|images", .format = AS_DIGEST},
     {.title = "STARTED", .path = "started", .format = AS_TIME},
     {.title = "TIME", .path = "started", .format = AS_DURATION},
@@ -202,7 +192,7 @@ static const struct list run_list = {.path = "/v1/runs",
                                      .none = "no runs",
                                      .paged = true};
 
-/* An id of an image from what a person has at hand: the file itself, the id, its start, or the name. */
+/* Its id or the start of it, or its name. */
 static int find_image(struct server *server, const char *what, char id[65], struct error *error)
 {
     json_t *body = NULL, *image;
@@ -226,7 +216,7 @@ static int find_image(struct server *server, const char *what, char id[65], stru
     return status;
 }
 
-static int hash_file(const char *path, char id[65], struct error *error)
+int show_hash_file(const char *path, char id[65], struct error *error)
 {
     unsigned char block[4096], hash[crypto_hash_sha256_BYTES];
     crypto_hash_sha256_state state;
@@ -248,10 +238,10 @@ static int hash_file(const char *path, char id[65], struct error *error)
     return 0;
 }
 
-static int image_id(struct server *server, const char *what, char id[65], struct error *error)
+int show_image_id(struct server *server, const char *what, char id[65], struct error *error)
 {
     if (access(what, R_OK) == 0)
-        return hash_file(what, id, error);
+        return show_hash_file(what, id, error);
     if (strlen(what) == 64 && strspn(what, "0123456789abcdef") == 64) {
         memcpy(id, what, 65);
         return 0;
@@ -266,6 +256,9 @@ int command_runs(struct server *server, const struct options *options, struct er
         {.option = OPTION_UID, .parameter = "uid"},
         {.option = OPTION_WORK_ORDER, .parameter = "work_order"},
         {.option = OPTION_STATION, .parameter = "station"},
+        {.option = OPTION_BY, .parameter = "by"},
+        {.option = OPTION_RECIPE, .parameter = "recipe"},
+        {.option = OPTION_POOL, .parameter = "pool"},
         {.option = OPTION_OUTCOME, .parameter = "outcome"},
         {.option = OPTION_FROM, .parameter = "from"},
         {.option = OPTION_TO, .parameter = "to"},
@@ -273,7 +266,7 @@ int command_runs(struct server *server, const struct options *options, struct er
     const char *image = options_value(options, OPTION_IMAGE);
     char id[65] = "";
     char *head, *path;
-    int status = image ? image_id(server, image, id, error) : 0;
+    int status = image ? show_image_id(server, image, id, error) : 0;
 
     if (status)
         return status;
@@ -288,7 +281,7 @@ int command_runs(struct server *server, const struct options *options, struct er
 int command_where_used(struct server *server, const struct options *options, struct error *error)
 {
     char id[65] = "", path[100];
-    int status = image_id(server, options->words[1], id, error);
+    int status = show_image_id(server, options->words[1], id, error);
 
     if (status)
         return status;
@@ -298,20 +291,46 @@ int command_where_used(struct server *server, const struct options *options, str
 
 /* ---- one thing ---- */
 
-static int show_object(struct server *server, const struct options *options, const struct request *request,
-                       struct error *error)
+int show_object(struct server *server, const struct options *options, const struct request *request,
+                struct error *error)
 {
     json_t *body = NULL;
     int status = http_call(server, request, &body, error);
 
     if (status)
         return status;
-    if (body && as_json(options))
+    if (body && show_as_json(options))
         value_print_json(stdout, body);
     else if (body)
         value_print_object(stdout, body);
     json_decref(body);
     return EXIT_OK;
+}
+
+bool show_findings(const struct options *options, const json_t *answer)
+{
+    static const struct column columns[] = {{.title = "SEVERITY", .path = "severity"},
+                                            {.title = "CLASS", .path = "class"},
+                                            {.title = "PLACE", .path = "place"},
+                                            {.title = "MESSAGE", .path = "message"},
+                                            {.title = "REMEDY", .path = "remedy"}};
+    const json_t *findings = json_object_get(answer, "findings"), *finding;
+    size_t index;
+    bool refused = false;
+
+    json_array_foreach (findings, index, finding) {
+        refused |= strcmp(value_text(finding, "severity"), "error") == 0;
+    }
+    if (show_as_json(options))
+        value_print_json(stdout, answer);
+    else
+        value_print_table(stdout, findings, columns, COUNT(columns), "nothing speaks against it");
+    return refused;
+}
+
+int command_whoami(struct server *server, const struct options *options, struct error *error)
+{
+    return show_object(server, options, &(struct request){.path = "/v1/session"}, error);
 }
 
 static bool is_one_of(const char *word, const char *const *words, size_t count)
@@ -402,6 +421,34 @@ static void print_phases(const json_t *run)
     (void)putchar('\n');
 }
 
+static void print_numbers(const json_t *run)
+{
+    const json_t *numbers = value_at(run, "numbers");
+    size_t index;
+    json_t *number;
+
+    json_array_foreach (numbers, index, number) {
+        const char *pool = value_text(number, "pool");
+        char *text =
+            value_clean(format_text("%s of %s", value_text(number, "text"), *pool ? pool : "the order"));
+
+        (void)printf("  %-12s %s\n", index ? "" : "numbers", text);
+        free(text);
+    }
+}
+
+static void print_recipe(const json_t *run)
+{
+    const json_t *recipe = value_at(run, "recipe");
+    char *text =
+        value_clean(format_text("%s/%lld, %s", value_text(recipe, "name"),
+                                (long long)value_number(recipe, "version"), value_text(recipe, "hash")));
+
+    if (recipe)
+        (void)printf("  %-12s %s\n", "recipe", text);
+    free(text);
+}
+
 static void print_run(const json_t *run)
 {
     static const struct column columns[] = {
@@ -416,6 +463,12 @@ static void print_run(const json_t *run)
         {.title = "ended", .path = "ended"},
         {.title = "took", .path = "started", .format = AS_DURATION},
         {.title = "of floor", .path = "phases", .format = AS_FLOOR},
+        {.title = "serial", .path = "serial"},
+        {.title = "rework", .path = "rework"},
+        {.title = "fixture", .path = "fixture"},
+        {.title = "code", .path = "code"},
+        {.title = "unit", .path = "unit"},
+        {.title = "own bytes", .path = "unit_data_sha256"},
         {.title = "chip", .path = "chip"},
         {.title = "chip id", .path = "chip_id", .format = AS_HEX},
         {.title = "uid", .path = "uid"},
@@ -426,11 +479,14 @@ static void print_run(const json_t *run)
         {.title = "retries", .path = "retries"},
         {.title = "by", .path = "by"},
         {.title = "daemon", .path = "version"},
+        {.title = "records", .path = "records"},
     };
 
     (void)printf("run %lld\n", (long long)value_number(run, "id"));
     for (size_t i = 0; i < COUNT(columns); i++)
         print_fact(run, columns[i].title, &columns[i]);
+    print_numbers(run);
+    print_recipe(run);
     print_phases(run);
 }
 
@@ -447,13 +503,14 @@ int command_trace(struct server *server, const struct options *options, struct e
     free(escaped);
     if (status)
         return status;
-    if (as_json(options)) {
+    if (show_as_json(options)) {
         value_print_json(stdout, unit);
     } else {
+        size_t count = json_array_size(json_object_get(unit, "runs"));
         char *serial_text = value_format(unit, &serial), *uid_text = value_format(unit, &uid);
 
-        (void)printf("unit serial %s, uid %s, %zu runs\n", serial_text, uid_text,
-                     json_array_size(json_object_get(unit, "runs")));
+        (void)printf("unit serial %s, uid %s, %zu run%s\n", serial_text, uid_text, count,
+                     count == 1 ? "" : "s");
         json_array_foreach (json_object_get(unit, "runs"), index, run) {
             print_run(run);
         }
@@ -469,12 +526,12 @@ int command_trace(struct server *server, const struct options *options, struct e
 
 static void print_event(void *context, const struct event *event)
 {
-    static const char *const members[] = {"station",  "name",   "id",      "job",     "run",     "chip",
-                                          "quantity", "state",  "phase",   "percent", "outcome", "class",
-                                          "uid",      "reason", "message", "version"};
+    static const char *const members[] = {"station",  "name",   "id",     "job",     "run",     "chip",
+                                          "quantity", "state",  "phase",  "percent", "outcome", "class",
+                                          "uid",      "serial", "reason", "message", "version"};
     const struct options *options = context;
 
-    if (as_json(options)) {
+    if (show_as_json(options)) {
         json_t *line =
             json_pack("{s:s?, s:s, s:O}", "id", event->id, "event", event->name, "data", event->data);
 
@@ -513,18 +570,4 @@ int command_watch(struct server *server, const struct options *options, struct e
         status = events_wait(events, 1000, -1, events_connections(events) ? INT32_MAX : 3000, error);
     events_free(events);
     return status;
-}
-
-/* ---- audit ---- */
-
-int command_audit(struct server *server, const struct options *options, struct error *error)
-{
-    int findings;
-
-    (void)server;
-    if (strcmp(options->words[1], "verify") != 0)
-        return error_set(error, -EINVAL, "cannot audit '%s'; expected: audit verify DATABASE",
-                         options->words[1]);
-    findings = audit_verify(options->words[2], stdout, as_json(options), error);
-    return findings > 0 ? EXIT_NOT_VERIFIED : findings;
 }

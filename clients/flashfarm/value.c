@@ -8,6 +8,14 @@
 #include <string.h>
 #include <time.h>
 
+static char *add_text(char *whole, const char *text)
+{
+    char *longer = format_text("%s%s", whole, text);
+
+    free(whole);
+    return longer;
+}
+
 static const json_t *member_at(const json_t *object, const char *path, size_t size)
 {
     const char *end = path + size;
@@ -56,30 +64,43 @@ char *value_clean(char *text)
     return text;
 }
 
-/* Arrays of texts read as a list; anything nested deeper is shown as it came. */
+static char *format_any(const json_t *value);
+
+/* "first, second" of an array, "name value, name value" of an object. */
+static char *add_part(char *whole, const char *name, const json_t *value, const char *between)
+{
+    char *part = format_any(value);
+    char *longer = format_text("%s%s%s%s%s", whole, *whole ? between : "", name, *name ? " " : "", part);
+
+    free(part);
+    free(whole);
+    return longer;
+}
+
+/* What has parts reads as a list. */
 static char *format_any(const json_t *value)
 {
-    char *text, *joined;
+    char *text, *joined = copy_text("");
+    const char *name;
     size_t index;
     json_t *item;
 
-    if (json_is_string(value))
-        return copy_text(json_string_value(value));
-    if (!json_is_array(value) || json_array_size(value) == 0 || !json_is_string(json_array_get(value, 0))) {
-        text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(4));
-        joined = copy_text(json_is_array(value) && json_array_size(value) == 0 ? "-" : text ? text : "-");
+    if (json_is_array(value)) {
+        json_array_foreach (value, index, item) {
+            joined = add_part(joined, "", item, json_is_object(item) ? "; " : ",");
+        }
+    } else if (json_is_object(value)) {
+        json_object_foreach ((json_t *)(uintptr_t)value, name, item) {
+            joined = add_part(joined, name, item, ", ");
+        }
+    } else if (json_is_string(value)) {
+        joined = add_text(joined, json_string_value(value));
+    } else if (!json_is_null(value)) {
+        text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(4));
+        joined = add_text(joined, text ? text : "");
         free(text);
-        return joined;
     }
-    joined = copy_text("");
-    json_array_foreach (value, index, item) {
-        const char *word = json_string_value(item);
-
-        text = format_text("%s%s%s", joined, index ? "," : "", word ? word : "?");
-        free(joined);
-        joined = text;
-    }
-    return joined;
+    return *joined ? joined : add_text(joined, "-");
 }
 
 static char *format_bytes(int64_t size)
@@ -143,6 +164,10 @@ static char *format_value(const json_t *value, enum format format)
     case AS_BYTES:
         if (json_is_integer(value))
             return format_bytes(json_integer_value(value));
+        break;
+    case AS_SECONDS:
+        if (json_is_integer(value))
+            return format_text("%.3f s", (double)json_integer_value(value) / 1e6);
         break;
     case AS_DIGEST:
         if (json_is_string(first))
@@ -231,18 +256,67 @@ void value_print_table(FILE *out, const json_t *array, const struct column *colu
     free(widths);
 }
 
+static bool has_parts(const json_t *value)
+{
+    return json_is_object(value) || (json_is_array(value) && json_is_object(json_array_get(value, 0)));
+}
+
+/* Too much for one line: a list of things, or a thing that has others in it. */
+static bool is_deep(const json_t *value)
+{
+    const char *name;
+    json_t *member;
+
+    if (!json_is_object(value))
+        return has_parts(value);
+    json_object_foreach ((json_t *)(uintptr_t)value, name, member) {
+        if (has_parts(member))
+            return true;
+    }
+    return false;
+}
+
+static void print_line(FILE *out, int depth, const char *name, const json_t *value)
+{
+    char *label = value_clean(copy_text(name)), *text = value_clean(format_any(value));
+
+    (void)fprintf(out, "%*s%-*s %s\n", 2 * depth, "", 20 - 2 * depth, label, text);
+    free(text);
+    free(label);
+}
+
+static void print_member(FILE *out, int depth, const char *name, json_t *value)
+{
+    const char *inner;
+    char *label;
+    json_t *part;
+    size_t index;
+
+    if (depth > 2 || !is_deep(value)) {
+        print_line(out, depth, name, value);
+        return;
+    }
+    if (json_is_array(value)) {
+        json_array_foreach (value, index, part) {
+            print_line(out, depth, index ? "" : name, part);
+        }
+        return;
+    }
+    label = value_clean(copy_text(name));
+    (void)fprintf(out, "%*s%s\n", 2 * depth, "", label);
+    free(label);
+    json_object_foreach (value, inner, part) {
+        print_member(out, depth + 1, inner, part);
+    }
+}
+
 void value_print_object(FILE *out, json_t *object)
 {
     const char *name;
     json_t *value;
 
     json_object_foreach (object, name, value) {
-        char *label = value_clean(copy_text(name));
-        char *text = value_clean(json_is_null(value) ? copy_text("-") : format_any(value));
-
-        (void)fprintf(out, "%-20s %s\n", label, text);
-        free(text);
-        free(label);
+        print_member(out, 0, name, value);
     }
 }
 

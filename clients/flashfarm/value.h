@@ -14,6 +14,7 @@ enum format {
     AS_BYTES,    /* a number: 64 KiB */
     AS_DIGEST,   /* the first 12 digits */
     AS_TIME,     /* UTC without fraction */
+    AS_SECONDS,  /* a number of microseconds: 0.485 s */
     AS_DURATION, /* of a run: from `started` to `ended` */
     AS_FLOOR,    /* of a run: what its phases took, in percent of their floor */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parts.h"
+#include "recipes.h"
 
 #include "alloc.h"
 #include "await.h"
@@ -142,6 +143,8 @@ struct farm *farm_new(const struct farm_options *options)
     farm->log = log_named(options->log, "farm");
     list_init(&farm->stations);
     list_init(&farm->jobs);
+    list_init(&farm->pools);
+    list_init(&farm->accepting);
     list_init(&farm->retiring);
     list_init(&farm->late);
     farm->telling.data = farm->stop_timer.data = farm->retry.data = farm;
@@ -150,6 +153,7 @@ struct farm *farm_new(const struct farm_options *options)
     (void)uv_timer_init(options->loop, &farm->stop_timer);
     farm->remembered = json_object();
     farm->keys_in_progress = json_object();
+    farm->recipes_in_progress = json_object();
     store_set_listener(options->store, on_record, farm);
     return farm;
 }
@@ -164,6 +168,7 @@ void farm_free(struct farm *farm)
         list_remove(other);
         station_free(LIST_ENTRY(other, struct station, node));
     }
+    pools_free(farm);
     store_set_listener(farm->options.store, NULL, NULL);
     uv_close((uv_handle_t *)&farm->telling, NULL);
     uv_close((uv_handle_t *)&farm->stop_timer, NULL);
@@ -173,6 +178,7 @@ void farm_free(struct farm *farm)
         images_close(farm->images);
     json_decref(farm->remembered);
     json_decref(farm->keys_in_progress);
+    json_decref(farm->recipes_in_progress);
     free(farm);
 }
 
@@ -245,7 +251,8 @@ static bool same_settings(const struct station_settings *a, const struct station
 {
     return strcmp(a->port, b->port) == 0 && strcmp(a->protocol, b->protocol) == 0 &&
            strcmp(a->entry, b->entry) == 0 && strcmp(a->power, b->power) == 0 &&
-           strcmp(a->position, b->position) == 0 && a->wakeup == b->wakeup && a->baud == b->baud;
+           strcmp(a->position, b->position) == 0 && strcmp(a->fixture, b->fixture) == 0 &&
+           a->wakeup == b->wakeup && a->baud == b->baud;
 }
 
 static int check_settings(const struct settings *settings, struct error *error)
@@ -418,9 +425,17 @@ static void resume_job(struct farm *farm, const json_t *recorded)
     int64_t id = json_integer_value(json_object_get(recorded, "id"));
     const char *state = json_string_value(json_object_get(recorded, "state"));
     struct job *job = NULL;
+    int status = job_parse(farm, body, &job, &error);
 
-    if (job_parse(farm, body, &job, &error) == 0 && job_prepare(job, &error) == 0) {
+    if (status == 0) {
         job->id = id;
+        status = job_prepare(job, &error);
+    }
+    if (status == 0)
+        status = recipe_check_signatures(job, &error);
+    if (status == 0)
+        status = units_remember(job, &error);
+    if (status == 0) {
         job->log = log_named(farm->options.log, "job %lld", (long long)id);
         job->by = copy_text(json_string_value(json_object_get(recorded, "by")));
         job->state = state && strcmp(state, "held") == 0 ? JOB_HELD : JOB_RUNNING;
@@ -439,6 +454,16 @@ static void resume_job(struct farm *farm, const json_t *recorded)
     json_decref(body);
 }
 
+/* Numbers whose board nobody knows the state of. */
+static void tell_doubt(const struct farm *farm, const json_t *numbers)
+{
+    size_t count = json_array_size(numbers);
+
+    if (count)
+        log_warning(&farm->log,
+                    "%zu numbers are in doubt: a run on the same board, or a person, settles them", count);
+}
+
 static void run_start(void *argument)
 {
     struct starting *starting = argument;
@@ -455,6 +480,7 @@ static void run_start(void *argument)
     json_array_foreach (json_object_get(starting->state, "jobs"), index, job) {
         resume_job(farm, job);
     }
+    tell_doubt(farm, json_object_get(starting->state, "doubt"));
     farm->started = true;
     LIST_EACH (node, &farm->stations) {
         station_begin(LIST_ENTRY(node, struct station, node));
@@ -499,7 +525,10 @@ int farm_start(struct farm *farm, farm_done *done, void *context, struct error *
 
     if (status == 0)
         status = store_load(farm->options.store, &starting->state, error);
+    if (status == 0)
+        status = pools_load(farm, json_object_get(starting->state, "pools"), error);
     if (status < 0) {
+        json_decref(starting->state);
         free(starting);
         return status;
     }

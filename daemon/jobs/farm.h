@@ -71,7 +71,7 @@ void farm_set_listener(struct farm *farm, farm_listener *listener, void *context
 /* New references of live state. A station: {name, state, port, protocol, baud, entry, position, enabled,
  * job, run, phase, percent, chip, uid, serial, message, path, low_latency, latency_timer_ms, modem_lines,
  * last:{run,outcome,class,message,ended}, counts:{pass,fail,aborted,unknown}, proven_baud,
- * recording}. State is one of
+ * recording, fixture, code}. State is one of
  * `starting`, `idle`, `waiting` (for a board, or for START), `identifying`, `running`, `recording`,
  * `removal` (of the finished board), `port-lost`, `disabled`, `stopped`. */
 json_t *farm_stations(const struct farm *farm);                  /* array */
@@ -135,8 +135,9 @@ void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_ke
 json_t *farm_job_live(const struct farm *farm, int64_t id);
 
 /* Serial pools: {name, kind: "serial" | "eui48" | "key", first, last, step, format:{…},
- * warn_percent:[70,85,95], items:[{id, sha256}] of a key pool, reason}. Answers the pool as store_pool()
- * does. -EEXIST: the name is taken, or the numbers (EUI-48) overlap another pool's. */
+ * warn_percent:[70,85,95], items:[{id, sha256}] of a key pool, local: true for locally administered
+ * addresses, reason}. Addresses may be texts ("00-00-5E-00-53-00"). Answers the pool as store_pool() does.
+ * -EEXIST: the name is taken, or the numbers (EUI-48) overlap another pool's. */
 void farm_pool_create(struct farm *farm, const json_t *body, const char *by, farm_answer *answer,
                       void *context);
 /* CLOSE: no more numbers from it. BURN: the next `count` numbers are never used. `reason` is not empty. */
@@ -149,7 +150,7 @@ void farm_serial_settle(struct farm *farm, const char *serial, const char *state
                         const char *by, farm_answer *answer, void *context);
 
 /* Recipes: {name, chip, images:[id], fields, checks, serial_pool, protect, unprotect, option_bytes, keep,
- * run, timeout_s, board_code, fixtures, signature:{required, keys:[name], mcuboot, max_units}, sums,
+ * run, timeout_s, board_code, fixtures, signature:{required, keys:[name], mcuboot, counter, max_units}, sums,
  * description}. SAVE makes a draft: version 0 the next one, else replaces that draft. `if_match`: the `fact`
  * that the caller has seen; 0: any. -ESTALE: it has changed since. -EBUSY: it is released or retired. Answers
  * as store_recipe(). */

@@ -15,9 +15,16 @@
  *      {"constant": text or number or {"hex": …}}
  * `checks` is a list of objects, computed in order after all fields are in place:
  *   {"name": "crc", "address": …, "algorithm": A, "range": {"address": …, "size": …}, "endian": "little" |
- *    "big"};  A: "crc-32" | "crc-32/mpeg-2" | "crc-16/modbus" | "crc-16/ccitt-false" | "crc-16/xmodem" |
- *    "crc-16/arc" | "sha-256"
- * A value that does not fit its width is an error, never cut. */
+ *    "big", "over_code": false};  A: "crc-32" | "crc-32/mpeg-2" | "crc-16/modbus" | "crc-16/ccitt-false" |
+ *    "crc-16/xmodem" | "crc-16/arc" | "sha-256". Its range may have fields in it, and checks that stand
+ * before it in the list; what the image has not counts as erased. Addresses and sizes of ranges are numbers
+ * or texts such as "0x0801fc00".
+ *
+ * A value that does not fit its width is an error, never cut. A shorter text is filled up with `pad` (0
+ * unless given); bytes fill their field exactly unless there is a `pad`; numbers (binary, at most 8 bytes,
+ * and BCD) have leading zeros and no pad. A text is a number when it is all decimal digits, and bytes when it
+ * is hexadecimal in pairs with ":" or "-" between them, as addresses are written; a number as text has its
+ * decimal digits, and so has a date as BCD. */
 #ifndef FLASHFARM_JOBS_FIELDS_H
 #define FLASHFARM_JOBS_FIELDS_H
 
@@ -68,6 +75,11 @@ struct field_values {
     size_t uid_size;
     int64_t utc_us;
 };
+
+/* Whether what is known already fits: the fields of `values->unit`, if there is one, and of the pools that
+ * `values->numbers` speak of (their longest text will do). For the one who orders, long before a board is
+ * there. -EINVAL names the field. */
+int fields_check(const struct fields *fields, const struct field_values *values, struct error *error);
 
 /* The bytes of one unit. `image` is the template the checks are computed over, with the fields in place.
  * -EINVAL names the field and what is missing or does not fit. Owned by the caller: patches_free(). */

@@ -2,6 +2,9 @@
 /* A job: when it hands out a unit, and when it ends. */
 #include "parts.h"
 
+#include "await.h"
+
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +53,7 @@ bool job_wants(const struct job *job, const struct station *station)
     const struct job_place *place = job_place(job, station->settings.name);
 
     return job->state == JOB_RUNNING && place && job_plan(job, station->protocol) &&
-           job->passed + job->in_flight < job->quantity &&
+           job->passed + job->in_flight < job->quantity && units_left_for(job, station) &&
            (job->trigger != TRIGGER_IMMEDIATE || !place->served);
 }
 
@@ -88,6 +91,7 @@ static bool has_turns_left(const struct job *job)
         const struct station *station = farm_find_station(job->farm, job->places[i].station);
 
         if (!job->places[i].served && station && station->enabled && !station->leaving &&
+            units_left_for(job, station) &&
             job_plan(job, station->protocol)) /* else it was given another protocol meanwhile */
             return true;
     }
@@ -152,6 +156,41 @@ void job_reap(struct job *job)
     job_free(job);
 }
 
+/* --- the image it was checked with ---------------------------------------------------------- */
+
+struct summing {
+    const struct image *image;
+    uint8_t digest[crypto_hash_sha256_BYTES];
+};
+
+static void sum_image(void *argument)
+{
+    struct summing *summing = argument;
+    crypto_hash_sha256_state state;
+
+    (void)crypto_hash_sha256_init(&state);
+    for (size_t i = 0; i < summing->image->count; i++)
+        (void)crypto_hash_sha256_update(&state, summing->image->ranges[i].data,
+                                        summing->image->ranges[i].size);
+    (void)crypto_hash_sha256_final(&state, summing->digest);
+}
+
+void job_note_image(struct job *job)
+{
+    struct summing summing = {.image = &job->image};
+
+    (void)await_work(job->farm->options.fibers, sum_image, &summing);
+    memcpy(job->image_digest, summing.digest, sizeof job->image_digest);
+}
+
+bool job_image_intact(const struct job *job)
+{
+    struct summing summing = {.image = &job->image};
+
+    (void)await_work(job->farm->options.fibers, sum_image, &summing);
+    return memcmp(job->image_digest, summing.digest, sizeof job->image_digest) == 0;
+}
+
 json_t *job_live(const struct job *job)
 {
     json_t *stations = json_array();
@@ -171,6 +210,11 @@ void job_free(struct job *job)
     for (size_t i = 0; i < job->plan_count; i++)
         plan_clear(&job->plans[i].plan);
     image_clear(&job->image);
+    fields_free(job->fields);
+    if (job->board_code.has_pattern)
+        regfree(&job->board_code.pattern);
+    free(job->pools);
+    free(job->units);
     json_decref(job->body);
     json_decref(job->sums);
     free(job->work_order);

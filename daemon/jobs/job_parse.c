@@ -2,6 +2,7 @@
 /* The body of POST /v1/jobs, member by member. Every refusal names the member, what it holds and what would
  * be taken. */
 #include "parts.h"
+#include "recipes.h"
 
 #include "alloc.h"
 #include "bytes.h"
@@ -13,8 +14,12 @@
 #define QUANTITY_MAX  1000000
 #define TIMEOUT_MAX_S 86400
 
+/* Who may say it: only an order, or its recipe too. */
+enum whose { OF_ORDER, OF_RECIPE };
+
 struct member {
     const char *name;
+    enum whose whose;
     int (*read)(struct job *job, const json_t *value, struct error *error);
 };
 
@@ -283,53 +288,241 @@ static int read_sums(struct job *job, const json_t *value, struct error *error)
     return 0;
 }
 
-static const struct member members[] = {
-    {"chip", read_chip},
-    {"images", read_images},
-    {"stations", read_stations},
-    {"trigger", read_trigger},
-    {"quantity", read_quantity},
-    {"work_order", read_work_order},
-    {"hold_after_failures", read_hold},
-    {"timeout_s", read_timeout},
-    {"unprotect", read_unprotect},
-    {"run", read_run},
-    {"protect", read_protect},
-    {"option_bytes", read_options},
-    {"keep", read_keep},
-    {"sums", read_sums},
-};
+/* --- recipe, units, numbers --------------------------------------------------------------- */
 
-static int read_member(struct job *job, const char *name, const json_t *value, struct error *error)
+/* As recipe_resolve() gives it: what a client says of a recipe has been replaced by then. */
+static int read_recipe(struct job *job, const json_t *value, struct error *error)
 {
-    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
-        if (strcmp(members[i].name, name) == 0)
-            return members[i].read(job, value, error);
-    return error_set(error, -EINVAL, "\"%s\" is not a member of a job", name);
+    if (!json_is_string(json_object_get(value, "name")) ||
+        !json_is_integer(json_object_get(value, "version")) ||
+        !json_is_string(json_object_get(value, "hash")))
+        return refuse(error, "recipe", "the name of a released recipe");
+    job->recipe = value;
+    return 0;
 }
 
-/* What only makes sense together. */
-static int check_whole(struct job *job, struct error *error)
+static int read_serial_pool(struct job *job, const json_t *value, struct error *error)
+{
+    if (!json_is_string(value))
+        return refuse(error, "serial_pool", "the name of a serial pool");
+    job->serial_pool = json_string_value(value);
+    return 0;
+}
+
+static int read_units(struct job *job, const json_t *value, struct error *error)
+{
+    return units_read(job, value, error);
+}
+
+#define REASON_MAX 200
+
+static int read_rework(struct job *job, const json_t *value, struct error *error)
+{
+    if (!json_is_string(value) || json_string_length(value) == 0 || json_string_length(value) > REASON_MAX)
+        return refuse(error, "rework", "a reason, a text of 1 to 200 bytes");
+    job->rework = json_string_value(value);
+    return 0;
+}
+
+static bool are_texts(const json_t *list)
+{
+    const json_t *item;
+    size_t index;
+
+    json_array_foreach (list, index, item) {
+        if (!json_is_string(item) || json_string_length(item) == 0)
+            return false;
+    }
+    return json_array_size(list) > 0;
+}
+
+/* The expression must fit the whole code. */
+static int read_board_code(struct job *job, const json_t *value, struct error *error)
+{
+    struct board_code *wanted = &job->board_code;
+    char words[100];
+    char *pattern;
+    int status;
+
+    if (are_texts(value)) {
+        wanted->list = (json_t *)(uintptr_t)value;
+        return 0;
+    }
+    if (!json_is_string(value) || json_string_length(value) == 0)
+        return refuse(error, "board_code", "an extended regular expression (POSIX) or a list of codes");
+    pattern = format_text("^(%s)$", json_string_value(value));
+    status = regcomp(&wanted->pattern, pattern, REG_EXTENDED | REG_NOSUB);
+    free(pattern);
+    wanted->has_pattern = status == 0;
+    if (status == 0)
+        return 0;
+    (void)regerror(status, &wanted->pattern, words, sizeof words);
+    return error_set(error, -EINVAL, "board_code: not an extended regular expression (POSIX): %s", words);
+}
+
+static int read_fixtures(struct job *job, const json_t *value, struct error *error)
+{
+    if (!are_texts(value))
+        return refuse(error, "fixtures",
+                      "a list of names of fixtures, as the stations' configuration has them");
+    job->fixtures = value;
+    return 0;
+}
+
+static int read_dry_run(struct job *job, const json_t *value, struct error *error)
+{
+    return read_flag("dry_run", value, &job->dry_run, error);
+}
+
+static int read_signature(struct job *job, const json_t *value, struct error *error)
+{
+    struct signature_policy policy;
+
+    job->signature = value;
+    return signature_policy_parse(&policy, value, error);
+}
+
+static int read_description(struct job *job, const json_t *value, struct error *error)
+{
+    (void)job;
+    return json_is_string(value) ? 0 : refuse(error, "description", "a text");
+}
+
+/* fields_parse() takes both lists at once. */
+static int read_fields(struct job *job, const json_t *value, struct error *error)
+{
+    (void)job;
+    return json_is_array(value) ? 0 : refuse(error, "fields", "a list of fields");
+}
+
+static int read_checks(struct job *job, const json_t *value, struct error *error)
+{
+    (void)job;
+    return json_is_array(value) ? 0 : refuse(error, "checks", "a list of checks");
+}
+
+static const struct member members[] = {
+    {"chip", OF_RECIPE, read_chip},
+    {"images", OF_RECIPE, read_images},
+    {"stations", OF_ORDER, read_stations},
+    {"trigger", OF_ORDER, read_trigger},
+    {"quantity", OF_ORDER, read_quantity},
+    {"work_order", OF_ORDER, read_work_order},
+    {"hold_after_failures", OF_ORDER, read_hold},
+    {"timeout_s", OF_RECIPE, read_timeout},
+    {"unprotect", OF_RECIPE, read_unprotect},
+    {"run", OF_RECIPE, read_run},
+    {"protect", OF_RECIPE, read_protect},
+    {"option_bytes", OF_RECIPE, read_options},
+    {"keep", OF_RECIPE, read_keep},
+    {"sums", OF_RECIPE, read_sums},
+    {"recipe", OF_ORDER, read_recipe},
+    {"serial_pool", OF_RECIPE, read_serial_pool},
+    {"fields", OF_RECIPE, read_fields},
+    {"checks", OF_RECIPE, read_checks},
+    {"units", OF_ORDER, read_units},
+    {"rework", OF_ORDER, read_rework},
+    {"board_code", OF_RECIPE, read_board_code},
+    {"fixtures", OF_RECIPE, read_fixtures},
+    {"signature", OF_RECIPE, read_signature},
+    {"dry_run", OF_ORDER, read_dry_run},
+    {"description", OF_RECIPE, read_description},
+};
+
+static int read_member(struct job *job, const char *name, const json_t *value, enum whose whose,
+                       struct error *error)
+{
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (strcmp(members[i].name, name) == 0 && members[i].whose >= whose)
+            return members[i].read(job, value, error);
+    return error_set(error, -EINVAL, "\"%s\" is not a member of a %s", name,
+                     whose == OF_RECIPE ? "recipe" : "job");
+}
+
+bool job_recipe_says(const char *member)
+{
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (strcmp(members[i].name, member) == 0)
+            return members[i].whose == OF_RECIPE;
+    return false;
+}
+
+static void add_pool(struct job *job, const char *name)
+{
+    for (size_t i = 0; i < job->pool_count; i++)
+        if (strcmp(job->pools[i], name) == 0)
+            return;
+    job->pools = reallocate(job->pools, job->pool_count + 1, sizeof *job->pools);
+    job->pools[job->pool_count++] = name;
+}
+
+/* What differs from unit to unit, and whose numbers that takes. */
+static int parse_fields(struct job *job, struct error *error)
+{
+    const json_t *list = json_object_get(job->body, "fields");
+    const json_t *checks = json_object_get(job->body, "checks");
+    const char *const *names;
+    size_t count;
+
+    list = json_array_size(list) ? list : NULL;
+    checks = json_array_size(checks) ? checks : NULL;
+    if (job->serial_pool)
+        add_pool(job, job->serial_pool);
+    if (!list && !checks)
+        return 0;
+    if (fields_parse(&job->fields, list, checks, error) < 0)
+        return error->code;
+    count = fields_pools(job->fields, &names);
+    for (size_t i = 0; i < count; i++)
+        add_pool(job, names[i]);
+    job->order.variable = fields_spans(job->fields, &job->order.variable_count);
+    if (job->sums)
+        return error_set(error, -EINVAL, "sums: units with fields of their own have no sums in common");
+    return 0;
+}
+
+static int check_content(struct job *job, struct error *error)
 {
     if (!job->order.chip)
         return error_set(error, -EINVAL, "chip is missing: the name of the chip to program");
     if (!json_object_get(job->body, "images"))
         return error_set(error, -EINVAL, "images is missing: what to program");
-    if (job->place_count == 0 && add_all_places(job, error) < 0)
-        return error->code;
+    if (job->order.run && job->order.protect == PROTECTION_READ)
+        return error_set(error, -EINVAL,
+                         "run: a bootloader does not start the application of a chip that "
+                         "\"protect\" has just locked; leave one of them out");
+    return parse_fields(job, error);
+}
+
+static int check_quantity(struct job *job, struct error *error)
+{
     if (job->quantity == 0)
-        job->quantity = (int)job->place_count;
+        job->quantity = (int)(job->unit_count ? job->unit_count : job->place_count);
+    if (job->unit_count && (size_t)job->quantity > job->unit_count)
+        return error_set(error, -EINVAL, "quantity: %d is more than the %zu units", job->quantity,
+                         job->unit_count);
     if (job->trigger == TRIGGER_IMMEDIATE && job->quantity > (int)job->place_count)
         return error_set(
             error, -EINVAL,
             "quantity: %d is more than the %zu stations, and \"immediate\" gives each one unit; use "
             "trigger \"on_insert\"",
             job->quantity, job->place_count);
-    if (job->order.run && job->order.protect == PROTECTION_READ)
-        return error_set(error, -EINVAL,
-                         "run: a bootloader does not start the application of a chip that "
-                         "\"protect\" has just locked; leave one of them out");
     return 0;
+}
+
+/* What only makes sense together. */
+static int check_whole(struct job *job, struct error *error)
+{
+    if (check_content(job, error) < 0)
+        return error->code;
+    for (size_t i = 0; i < job->pool_count; i++)
+        if (!pool_find(job->farm, job->pools[i]))
+            return error_set(error, -EINVAL,
+                             "there is no serial pool \"%s\"; GET /v1/serial-pools lists them",
+                             job->pools[i]);
+    if (job->place_count == 0 && add_all_places(job, error) < 0)
+        return error->code;
+    return check_quantity(job, error) < 0 ? error->code : units_check(job, error);
 }
 
 /* "image" is the short form for one. */
@@ -345,7 +538,8 @@ static json_t *normalised(const json_t *body)
     return copy;
 }
 
-int job_parse(struct farm *farm, const json_t *body, struct job **job, struct error *error)
+static int parse(struct farm *farm, const json_t *body, enum whose whose, struct job **job,
+                 struct error *error)
 {
     struct job *made = allocate(1, sizeof *made);
     const char *name;
@@ -358,10 +552,10 @@ int job_parse(struct farm *farm, const json_t *body, struct job **job, struct er
     made->body = normalised(body);
     json_object_foreach (made->body, name, value) {
         if (status == 0 && !json_is_null(value))
-            status = read_member(made, name, value, error);
+            status = read_member(made, name, value, whose, error);
     }
     if (status == 0)
-        status = check_whole(made, error);
+        status = whose == OF_RECIPE ? check_content(made, error) : check_whole(made, error);
     made->images = json_object_get(made->body, "images");
     if (status < 0) {
         job_free(made);
@@ -369,6 +563,16 @@ int job_parse(struct farm *farm, const json_t *body, struct job **job, struct er
     }
     *job = made;
     return 0;
+}
+
+int job_parse(struct farm *farm, const json_t *body, struct job **job, struct error *error)
+{
+    return parse(farm, body, OF_ORDER, job, error);
+}
+
+int job_parse_recipe(struct farm *farm, const json_t *content, struct job **job, struct error *error)
+{
+    return parse(farm, content, OF_RECIPE, job, error);
 }
 
 static int add_plan(struct job *job, const struct protocol *protocol, struct error *error)
@@ -393,6 +597,11 @@ int job_prepare(struct job *job, struct error *error)
     int status = images_load(job->farm->images, job->images, &job->image, error);
 
     job->order.image = &job->image;
+    if (status == 0 && job->fields)
+        status = overlay_reserve(&job->image, job->order.chip, job->order.variable, job->order.variable_count,
+                                 error);
+    if (status == 0)
+        job_note_image(job);
     for (size_t i = 0; status == 0 && i < job->place_count; i++) {
         const struct station *station = farm_find_station(job->farm, job->places[i].station);
 

@@ -28,8 +28,10 @@ struct lint_pool {
 struct lint_subject {
     const struct order *order; /* chip, image (template), options, protect, unprotect, keep */
     const struct fields *fields;
-    const struct lint_pool *pools;
+    const struct lint_pool *pools;           /* NULL: none are wanted */
     const struct protocol *const *protocols; /* of the stations; NULL ends; NULL: none known */
+    bool is_recipe; /* of what is to be made many times nothing may be odd; an ad-hoc order may be a trial,
+                       and its image a pattern: what cannot be vectors is a warning then */
     bool wants_signature, has_signature;
     const char *signature_trouble; /* why a signature that is there is no good; NULL */
     bool is_mcuboot;               /* the recipe says so */
@@ -39,9 +41,8 @@ struct lint_subject {
 /* A list of {"class", "severity": "error" | "warning", "place", "message", "remedy"}; a new reference, empty
  * when there is nothing to say. */
 json_t *lint_check(const struct lint_subject *subject);
-/* The first error as a sentence for -EINVAL ("class: message (place); remedy"); NULL when there is none. The
- * text lives as long as the list. */
 bool lint_has_error(const json_t *findings);
+/* The first error as a sentence, "class: message (place); remedy", with -EINVAL; 0 when there is none. */
 int lint_refuse(const json_t *findings, struct error *error);
 
 #endif

@@ -43,9 +43,22 @@ int number_format_write(const struct number_format *format, int64_t number, int6
 /* Whether a text could be one of this format: shape and check digits; *number when it is. */
 bool number_format_read(const struct number_format *format, const char *text, int64_t *number);
 
+/* Whether a pool may give out the addresses first..last, `step` of them in a row to each unit: none is a
+ * group address, none is locally administered unless `local` says so, all stem from one assignment (the upper
+ * 24 bits agree), they make whole units, and where `step` is a power of two each unit's first is a multiple
+ * of it, so that its others differ in the low bits only. -EINVAL. */
+int number_eui48_check(int64_t first, int64_t last, int64_t step, bool local, struct error *error);
+
+#define NUMBER_DATE_MAX 12
+
+/* The date of `utc_us` (UTC) in that form; YYWW is year and week after ISO 8601, where the days around New
+ * Year belong to the year that has most of their week. */
+void number_date(enum date_form form, int64_t utc_us, char text[NUMBER_DATE_MAX]);
+
 /* The check characters of a text of digits and letters (ISO/IEC 7812 mod 10 after Luhn, with letters by
  * their value in base 36; mod 11 with X for ten, weights 2 to 7 from the right as in ISO 2108's family; ISO
- * 7064 MOD 97-10, two digits). Each states its document in the .c file. */
+ * 7064 MOD 97-10, two digits). Each states its document in the .c file. What is neither digit nor letter does
+ * not count. */
 void number_check(enum check_digit kind, const char *text, char check[3]);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What clients may ask of the farm: each request is answered once, after what it did is durable. */
 #include "parts.h"
+#include "recipes.h"
+#include "unit_data.h"
 
 #include "alloc.h"
 #include "await.h"
@@ -111,7 +113,7 @@ void farm_image_add(struct farm *farm, const struct farm_upload *upload, farm_an
 
 /* --- stations ----------------------------------------------------------------------------- */
 
-static void press_start(struct station *station, farm_done *done, void *context)
+static void press_start(struct station *station, const char *by, farm_done *done, void *context)
 {
     struct error error = ERROR_NONE;
 
@@ -121,6 +123,7 @@ static void press_start(struct station *station, farm_done *done, void *context)
         (void)error_set(&error, -EBUSY, "station %s is not waiting for START", station->settings.name);
     } else {
         station->start_pressed = true;
+        (void)snprintf(station->operator_name, sizeof station->operator_name, "%s", by);
         station_wake(station);
     }
     done(context, error.code, &error);
@@ -183,7 +186,7 @@ void farm_station_command(struct farm *farm, const char *name, enum station_comm
     }
     switch (command) {
     case STATION_START:
-        press_start(station, done, context);
+        press_start(station, by, done, context);
         break;
     case STATION_RECORD:
         station->record_next = true;
@@ -194,6 +197,41 @@ void farm_station_command(struct farm *farm, const char *name, enum station_comm
         set_enabled(station, command == STATION_ENABLE, by, done, context);
         break;
     }
+}
+
+static int take_code(struct station *station, const char *code, const char *position, const char *by,
+                     struct error *error)
+{
+    const struct job *job = jobs_for_station(station->farm, station);
+    size_t size = strlen(code), place = position ? strlen(position) : 0;
+
+    if (size == 0 || size > BOARD_CODE_MAX || place > BOARD_CODE_MAX)
+        return error_set(error, -EINVAL, "code: expected a text of 1 to %d bytes", BOARD_CODE_MAX);
+    if (station->run != 0)
+        return error_set(error, -EBUSY, "station %s has a unit in work", station->settings.name);
+    if (!job || !station->enabled)
+        return error_set(error, -EBUSY, "station %s has no order to work on", station->settings.name);
+    if (units_check_code(job, station, code, position, error) < 0)
+        return error->code;
+    (void)snprintf(station->code, sizeof station->code, "%s", code);
+    (void)snprintf(station->code_position, sizeof station->code_position, "%s", position ? position : "");
+    (void)snprintf(station->operator_name, sizeof station->operator_name, "%s", by);
+    station->start_pressed = job->trigger == TRIGGER_ON_START;
+    station_wake(station);
+    return 0;
+}
+
+void farm_station_scan(struct farm *farm, const char *name, const char *code, const char *position,
+                       const char *by, farm_done *done, void *context)
+{
+    struct station *station = farm_find_station(farm, name);
+    struct error error = ERROR_NONE;
+
+    if (!station)
+        (void)error_set(&error, -ENOENT, "there is no station \"%s\"", name);
+    else if (take_code(station, code, position, by, &error) == 0)
+        log_info(&station->log, "code %s read by %s", code, by);
+    done(context, error.code, &error);
 }
 
 void farm_station_identify(struct farm *farm, const char *name, farm_answer *answer, void *context)
@@ -300,6 +338,7 @@ struct submission {
     char *key; /* NULL: none */
     char *by;
     char body_sha256[2 * crypto_hash_sha256_BYTES + 1];
+    enum order_right right;
     farm_answer *answer;
     void *context;
 };
@@ -354,6 +393,7 @@ static json_t *options_of(const json_t *body)
 
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         (void)json_object_del(options, columns[i]);
+    (void)json_object_del(options, "dry_run");
     return options;
 }
 
@@ -370,6 +410,12 @@ static json_t *submitted_body(const struct submission *submission, const struct 
                      job->quantity, "trigger", triggers[job->trigger], "work_order", job->work_order,
                      "hold_after_failures", job->hold_after_failures, "options", options_of(job->body), "by",
                      job->by);
+    if (job->recipe)
+        (void)json_object_set(body, "recipe", (json_t *)(uintptr_t)job->recipe);
+    if (job->serial_pool)
+        (void)json_object_set_new(body, "serial_pool", json_string(job->serial_pool));
+    if (job->unit_count)
+        (void)json_object_set_new(body, "units", json_integer((json_int_t)job->unit_count));
     if (submission->key)
         (void)json_object_set_new(
             body, "idempotency",
@@ -387,10 +433,13 @@ static json_t *accept_job(struct submission *submission, struct job *job, struct
     job->log = log_named(farm->options.log, "job %lld", (long long)job->id);
     job->by = copy_text(submission->by);
     fact.body = submitted_body(submission, job);
+    list_append(&farm->accepting, &job->node); /* what it wants of pools counts from now on */
     if (store_append_wait(farm->options.store, farm->options.fibers, &fact, 1, error) < 0) {
+        list_remove(&job->node);
         job_free(job);
         return NULL;
     }
+    list_remove(&job->node);
     log_notice(&job->log, "submitted by %s: %d of %s at %zu stations", job->by, job->quantity,
                job->order.chip->name, job->place_count);
     list_append(&farm->jobs, &job->node);
@@ -400,27 +449,133 @@ static json_t *accept_job(struct submission *submission, struct job *job, struct
     return answer;
 }
 
-static json_t *submit(struct submission *submission, struct error *error)
+/* What an order by the name of a recipe says itself: where, how many, for whom. */
+static int check_own(const json_t *body, struct error *error)
 {
-    struct farm *farm = submission->farm;
+    const char *name;
+    json_t *value;
+
+    json_object_foreach ((json_t *)(uintptr_t)body, name, value) {
+        if (!json_is_null(value) && (job_recipe_says(name) || strcmp(name, "image") == 0))
+            return error_set(error, -EINVAL, "%s: that is for the recipe to say; leave it out", name);
+    }
+    return 0;
+}
+
+/* The order with what its recipe says, a new reference: complete, so that it can go on after a start whatever
+ * becomes of the recipe. NULL with the error. */
+static json_t *whole_order(const struct submission *submission, struct error *error)
+{
+    const json_t *named = json_object_get(submission->body, "recipe");
+    json_t *content = NULL, *recipe = NULL;
+
+    if (submission->right == ORDER_RELEASED && (!named || json_is_null(named)))
+        (void)error_set(error, -EACCES, "you may order released recipes only: name one as \"recipe\"");
+    else if (submission->right == ORDER_RELEASED && json_object_get(submission->body, "rework"))
+        (void)error_set(error, -EACCES, "rework is for an engineer to order");
+    else if (!named || json_is_null(named))
+        return json_incref(submission->body);
+    if (error->code || check_own(submission->body, error) < 0 ||
+        recipe_resolve(submission->farm, named, submission->right, &content, &recipe, error) < 0)
+        return NULL;
+    (void)json_object_update_missing(content, submission->body);
+    (void)json_object_set_new(content, "recipe",
+                              json_pack("{s:O,s:O,s:O}", "name", json_object_get(recipe, "name"), "version",
+                                        json_object_get(recipe, "version"), "hash",
+                                        json_object_get(recipe, "hash")));
+    json_decref(recipe);
+    return content;
+}
+
+static int check_pools(const struct job *job, struct error *error)
+{
+    for (size_t i = 0; i < job->pool_count; i++) {
+        const struct pool *pool = pool_find(job->farm, job->pools[i]);
+        int64_t left = pool_left(pool), promised = pool_wanted(job->farm, pool->name, job);
+
+        if (left - promised < job->quantity)
+            return error_set(
+                error, -EINVAL,
+                "serial pool %s: %lld numbers are left, open jobs want %lld of them, and this order "
+                "%d: order less, or make another pool",
+                pool->name, (long long)left, (long long)promised, job->quantity);
+    }
+    return 0;
+}
+
+/* The findings of an order that cannot even be planned say more than the refusal; false: there are none. */
+static bool explain(struct job *job, json_t **answer)
+{
+    struct error ignored = ERROR_NONE;
+    json_t *findings = job->dry_run && job->image.count
+                           ? job_lint(job, job->fields, job->pool_count ? job->quantity : 0, &ignored)
+                           : NULL;
+
+    if (lint_has_error(findings)) {
+        *answer = job_dry_run(job, findings);
+        return true;
+    }
+    json_decref(findings);
+    return false;
+}
+
+/* What stands between an order that can be read and one that is taken; a dry run ends here, with *answer.
+ * What cannot wait comes last: nothing shall change between it and the record. */
+static int check_order(struct job *job, json_t **answer, struct error *error)
+{
+    json_t *findings;
+
+    if (units_check_places(job, error) < 0 || unit_data_check(job, error) < 0)
+        return error->code;
+    if (job_prepare(job, error) < 0)
+        return error->code == -EINVAL && explain(job, answer) ? 0 : error->code;
+    findings = job_lint(job, job->fields, job->pool_count ? job->quantity : 0, error);
+    if (!findings)
+        return error->code;
+    if (job->dry_run) {
+        *answer = job_dry_run(job, findings);
+        return 0;
+    }
+    (void)lint_refuse(findings, error);
+    json_decref(findings);
+    if (error->code || recipe_check_signatures(job, error) < 0 ||
+        recipe_check_count(job, job->recipe, job->quantity, error) < 0)
+        return error->code;
+    return job->rework ? 0 : check_pools(job, error);
+}
+
+static json_t *take_order(struct submission *submission, json_t *whole, struct error *error)
+{
     json_t *answer = NULL;
     struct job *job;
 
+    if (job_parse(submission->farm, whole, &job, error) < 0)
+        return NULL;
+    if (check_order(job, &answer, error) == 0 && !answer)
+        return accept_job(submission, job, error);
+    job_free(job);
+    return answer;
+}
+
+static json_t *submit(struct submission *submission, struct error *error)
+{
+    struct farm *farm = submission->farm;
+    bool dry_run = json_is_true(json_object_get(submission->body, "dry_run"));
+    json_t *answer = NULL, *whole;
+
     hash_body(submission);
-    if (submission->key && find_repeated(submission, &answer, error) != 0)
+    if (submission->key && !dry_run && find_repeated(submission, &answer, error) != 0)
         return answer;
     *error = ERROR_NONE;
     if (farm->stopping || !farm->started) {
         (void)error_set(error, -EBUSY, "the daemon is %s", farm->stopping ? "stopping" : "starting");
         return NULL;
     }
-    if (job_parse(farm, submission->body, &job, error) < 0)
-        return NULL;
-    if (job_prepare(job, error) < 0) {
-        job_free(job);
-        return NULL;
-    }
-    return accept_job(submission, job, error);
+    whole = whole_order(submission, error);
+    if (whole)
+        answer = take_order(submission, whole, error);
+    json_decref(whole);
+    return answer;
 }
 
 static void run_submission(void *argument)
@@ -449,7 +604,6 @@ void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_ke
 {
     struct submission *submission;
 
-    (void)right;
     if (idempotency_key && json_object_get(farm->keys_in_progress, idempotency_key)) {
         answer(
             context, NULL,
@@ -461,6 +615,7 @@ void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_ke
                                       .body = json_incref(body),
                                       .key = idempotency_key ? copy_text(idempotency_key) : NULL,
                                       .by = copy_text(by),
+                                      .right = right,
                                       .answer = answer,
                                       .context = context};
     if (idempotency_key)

@@ -16,7 +16,7 @@
 
 struct trusted_key {
     char id[KEY_ID_TEXT_MAX]; /* of minisign; empty for a plain Ed25519 key (MCUboot) */
-    char name[64];            /* the file's name, for people and records */
+    char name[64];            /* the file's name without ".pub", for people and records */
     uint8_t public_key[32];
 };
 
@@ -48,6 +48,7 @@ int signature_check(const char *text, size_t text_size, const uint8_t *file, siz
 struct mcuboot_facts {
     char version[32]; /* "1.2.3+4" */
     char key_name[64];
+    uint32_t size; /* from its header to the end of its TLVs */
     uint8_t hash[32];
     bool has_counter;
     uint32_t counter;

@@ -358,6 +358,11 @@ static bool triggered(struct station *station, const struct job *job)
     bool pressed = station->start_pressed;
 
     station->in_step = false;
+    if (units_need_code(job, station)) {
+        station->start_pressed = false;
+        station_set_state(station, STATE_WAITING, "read the board's code");
+        return false;
+    }
     switch (job->trigger) {
     case TRIGGER_IMMEDIATE:
         station->start_pressed = false;
@@ -368,7 +373,8 @@ static bool triggered(struct station *station, const struct job *job)
         return pressed;
     case TRIGGER_ON_INSERT:
         station->start_pressed = false;
-        if (station->state != STATE_WAITING || strcmp(station->message, "press START") == 0)
+        if (station->state != STATE_WAITING || strcmp(station->message, "press START") == 0 ||
+            strcmp(station->message, "read the board's code") == 0)
             station_set_state(station, STATE_WAITING, "insert a board");
         station->in_step = probe(station, &error) == 0;
         station_set_state(station, STATE_WAITING, why_waiting(&error));
@@ -436,6 +442,8 @@ static void serve(struct station *station)
         return;
     }
     station->start_pressed = false;
+    /* They were for an order that has ended. */
+    station->code[0] = station->code_position[0] = station->operator_name[0] = '\0';
     station_set_state(station, STATE_IDLE, "");
     station_sleep(station, CLOCK_NEVER);
 }
@@ -520,7 +528,7 @@ json_t *station_describe(const struct station *station)
         bytes_to_hex(station->board.uid, station->board.uid_size, uid);
     return json_pack(
         "{s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:b,s:o,s:o,s:o,s:I,s:o,s:o,s:s,s:b,s:I,s:b,s:O?,s:{s:I,s:I,s:I,s:"
-        "I},s:I,s:b}",
+        "I},s:I,s:b,s:s,s:s?,s:s?}",
         "name", settings->name, "state", state_words[station->state], "message", station->message, "port",
         settings->port, "protocol", settings->protocol, "baud", (json_int_t)settings->baud, "entry",
         settings->entry, "position", settings->position, "enabled", station->enabled, "job",
@@ -536,5 +544,7 @@ json_t *station_describe(const struct station *station)
         (json_int_t)station->counts.outcome[OUTCOME_FAIL], "aborted",
         (json_int_t)station->counts.outcome[OUTCOME_ABORTED], "unknown",
         (json_int_t)station->counts.outcome[OUTCOME_UNKNOWN], "proven_baud", (json_int_t)station->baud_proven,
-        "recording", station->record_next || station->recording);
+        "recording", station->record_next || station->recording, "fixture", settings->fixture, "serial",
+        running && station->serial[0] ? station->serial : NULL, "code",
+        station->code[0] ? station->code : NULL);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "database.h"
 
+#include "bytes.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -118,4 +120,17 @@ int database_run(struct database *database, enum query query, struct error *erro
         code = database_fail(database, error);
     (void)sqlite3_reset(statement);
     return code;
+}
+
+bool database_hash(sqlite3_stmt *row, int column, uint8_t hash[32])
+{
+    bool is_text = sqlite3_column_type(row, column) == SQLITE_TEXT;
+    int size = sqlite3_column_bytes(row, column);
+
+    if (is_text)
+        return size == 64 && bytes_from_hex((const char *)sqlite3_column_text(row, column), hash, 32);
+    if (size != 32)
+        return false;
+    memcpy(hash, sqlite3_column_blob(row, column), 32);
+    return true;
 }

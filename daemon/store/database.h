@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct database {
     sqlite3 *handle;
@@ -27,6 +28,9 @@ int database_run(struct database *database, enum query query, struct error *erro
 
 /* Runs a text of several statements. */
 int database_script(struct database *database, const char *sql, struct error *error);
+
+/* A column that holds 32 bytes, as such or as 64 hexadecimal digits; false when it does not. */
+bool database_hash(sqlite3_stmt *row, int column, uint8_t hash[32]);
 
 /* What the connection's last call died of: sets and returns the code (store.h lists them). */
 int database_fail(struct database *database, struct error *error);

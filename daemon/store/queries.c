@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queries.h"
 
+/* Of a job or a run: who it belongs to, or nobody. */
+#define RECIPE_OF                                                                                            \
+    "iif(recipe IS NULL, NULL, json_object('name', recipe, 'version', recipe_version, 'hash', "              \
+    "recipe_hash)) "
+
 #define RUN_COLUMNS                                                                                          \
     "SELECT run.id AS cursor, run.id, job, station, port, outcome, class, message, serial, uid, chip, "      \
     "chip_id, run.image, images AS images_json, work_order, started, ended, \"by\", version, "               \
     "details -> 'verify' AS verify_json, details ->> 'baud' AS baud, details ->> 'retries' AS retries, "     \
     "details ->> 'flash_size' AS flash_size, details -> 'phases' AS phases_json, "                           \
-    "details ->> 'floor_us' AS floor_us, details -> 'shares' AS shares_json "
+    "details ->> 'floor_us' AS floor_us, details -> 'shares' AS shares_json, " RECIPE_OF                     \
+    "AS recipe_json, fixture, numbers AS numbers_json, unit AS unit_json, unit_data_sha256, rework, code, "  \
+    "iif(outcome IS NULL, json_array(opened), json_array(opened, run.fact)) AS records_json "
 
 /* What every list of runs also filters by; a value that is not given lets all rows through. The unary plus
  * keeps the planner from taking these terms for the way in: each text below has its own. */
@@ -15,7 +22,10 @@
     "AND (:work_order IS NULL OR work_order = :work_order) AND (:job IS NULL OR job = :job) "                \
     "AND (:station IS NULL OR station = :station) AND (:any_outcome OR +outcome IS :outcome) "               \
     "AND +started >= :from AND +started < :to AND (:image IS NULL OR EXISTS "                                \
-    "(SELECT 1 FROM run_image WHERE run_image.image = :image AND run_image.run = run.id)) "
+    "(SELECT 1 FROM run_image WHERE run_image.image = :image AND run_image.run = run.id)) "                  \
+    "AND (:by IS NULL OR \"by\" = :by) AND (:recipe IS NULL OR recipe = :recipe) "                           \
+    "AND (:version IS NULL OR recipe_version = :version) AND (:pool IS NULL OR EXISTS "                      \
+    "(SELECT 1 FROM run_pool WHERE run_pool.pool = :pool AND run_pool.run = run.id)) "
 
 #define RUN_PAGE "AND run.id < :before " RUN_FILTER "ORDER BY run.id DESC LIMIT :limit"
 
@@ -31,7 +41,7 @@
     "SELECT id AS cursor, id, state, reason, chip, images AS images_json, stations AS stations_json, "       \
     "quantity, \"trigger\", work_order, hold_after_failures, options AS options_json, \"by\", submitted, "   \
     "json_object('started', started, 'passed', passed, 'failed', failed, 'aborted', aborted, "               \
-    "'unknown', unknown) AS counts_json "
+    "'unknown', unknown) AS counts_json, " RECIPE_OF "AS recipe_json, serial_pool "
 
 #define JOB_COLUMNS JOB_FIELDS "FROM job "
 
@@ -42,8 +52,65 @@
 #define IMAGE_COLUMNS                                                                                        \
     "SELECT fact AS cursor, id, name, format, size, base, ranges AS ranges_json, added, \"by\" FROM image "
 
+/* What is left has no state yet: above `next`, and in gaps below it. */
+#define POOL_FIELDS                                                                                          \
+    "SELECT id AS cursor, name, kind, format AS format_json, first, last, step, next, state, reason, "       \
+    "warn_percent AS warn_percent_json, \"by\", created, fact, (last - first + 1) / step - issued AS left, " \
+    "(SELECT max(value) FROM json_each(warn_percent) "                                                       \
+    "WHERE value * ((last - first + 1) / step) <= 100 * issued) AS warning, "                                \
+    "issued, json_object('reserved', reserved, 'bound', bound, 'pass', pass, 'fail', fail, "                 \
+    "'unknown', unknown, 'burned', burned, 'returned', returned) AS counts_json "
+
+#define SERIAL_FIELDS                                                                                        \
+    "text AS serial, pool, number, state, run, uid, attempts, job, reason, \"by\", updated, fact FROM "      \
+    "serial "
+
+#define SERIAL_COLUMNS    "SELECT id AS cursor, " SERIAL_FIELDS
+#define SERIALS_BY_NUMBER "SELECT number AS cursor, " SERIAL_FIELDS
+
+#define RECIPE_COLUMNS                                                                                       \
+    "SELECT id AS cursor, name, version, state, hash, content AS content_json, \"by\", created, "            \
+    "released_by, released, reason, fact FROM recipe "
+
+#define RECIPE_PAGE                                                                                          \
+    "AND id < :before AND (:name IS NULL OR +name = :name) AND (:state IS NULL OR +state = :state) "         \
+    "ORDER BY id DESC LIMIT :limit"
+
+/* What a long list is asked for: which board, where, when, and what came of it. */
+#define BRIEF_COLUMNS                                                                                        \
+    "SELECT run.id AS cursor, run.id, job, station, outcome, class, message, serial, uid, chip, run.image, " \
+    "work_order, started, ended, \"by\" "
+
+/* Every way to a list of runs. BY_NUMBER: those of the chip that has a number, be it a serial, an address or
+ * a key. */
+#define RUN_LISTS(name, columns)                                                                             \
+    [name] = columns "FROM run WHERE true " RUN_PAGE,                                                        \
+    [name##_BY_SERIAL] = columns "FROM run WHERE serial = :serial " RUN_PAGE,                                \
+    [name##_BY_UID] = columns "FROM run WHERE uid = :uid " RUN_PAGE,                                         \
+    [name##_BY_IMAGE] =                                                                                      \
+        columns "FROM run_image AS used CROSS JOIN run ON run.id = used.run WHERE used.image = :image "      \
+                "AND used.run < :before " RUN_FILTER "ORDER BY used.run DESC LIMIT :limit",                  \
+    [name##_BY_WORK_ORDER] = columns "FROM run WHERE work_order = :work_order " RUN_PAGE,                    \
+    [name##_BY_JOB] = columns "FROM run WHERE job = :job " RUN_PAGE,                                         \
+    [name##_BY_STATION] = columns "FROM run WHERE station = :station AND " RUN_PAGE_BY_TIME,                 \
+    [name##_BY_WHO] = columns "FROM run WHERE \"by\" = :by AND " RUN_PAGE_BY_TIME,                           \
+    [name##_BY_RECIPE] = columns "FROM run WHERE recipe = :recipe " RUN_PAGE,                                \
+    [name##_BY_RECIPE_VERSION] =                                                                             \
+        columns "FROM run WHERE recipe = :recipe AND recipe_version = :version " RUN_PAGE,                   \
+    [name##_BY_POOL] =                                                                                       \
+        columns "FROM run_pool AS used CROSS JOIN run ON run.id = used.run WHERE used.pool = :pool "         \
+                "AND used.run < :before " RUN_FILTER "ORDER BY used.run DESC LIMIT :limit",                  \
+    [name##_BY_NUMBER] = columns                                                                             \
+        "FROM run WHERE uid = (SELECT held.uid FROM serial AS held WHERE held.text = :number) " RUN_PAGE,    \
+    [name##_BY_TIME] = columns "FROM run WHERE " RUN_PAGE_BY_TIME,                                           \
+    [name##_BY_OUTCOME] = columns "FROM run WHERE outcome IS :outcome " RUN_PAGE
+
+_Static_assert(QUERY_BRIEF_BY_OUTCOME - QUERY_BRIEF == QUERY_RUNS_BY_OUTCOME - QUERY_RUNS,
+               "lists in one order");
+
 const char *const queries[QUERY_COUNT] = {
     [QUERY_BEGIN] = "BEGIN IMMEDIATE",
+    [QUERY_BEGIN_READING] = "BEGIN",
     [QUERY_COMMIT] = "COMMIT",
     [QUERY_ROLLBACK] = "ROLLBACK",
     [QUERY_SAVEPOINT] = "SAVEPOINT append",
@@ -54,18 +121,15 @@ const char *const queries[QUERY_COUNT] = {
     [QUERY_LAST_RECORDS] = "SELECT sequence, utc_us, monotonic_us, clock, boot, kind, body, hash FROM "
                            "(SELECT * FROM ledger ORDER BY sequence DESC LIMIT 2) ORDER BY sequence",
 
+    [QUERY_HASHES_AFTER] = "SELECT hash FROM ledger WHERE sequence > ?1 ORDER BY sequence",
+    [QUERY_RECORD_HASH] = "SELECT hash FROM ledger WHERE sequence = ?1",
+    [QUERY_TILES] = "SELECT hash FROM tile ORDER BY idx",
+    [QUERY_CHECKPOINT] = "SELECT fact AS cursor, size, root, note, fact AS sequence FROM checkpoint "
+                         "ORDER BY size DESC LIMIT 1",
+
     [QUERY_RUN] = RUN_COLUMNS "FROM run WHERE id = :id",
-    [QUERY_RUNS] = RUN_COLUMNS "FROM run WHERE true " RUN_PAGE,
-    [QUERY_RUNS_BY_SERIAL] = RUN_COLUMNS "FROM run WHERE serial = :serial " RUN_PAGE,
-    [QUERY_RUNS_BY_UID] = RUN_COLUMNS "FROM run WHERE uid = :uid " RUN_PAGE,
-    [QUERY_RUNS_BY_IMAGE] =
-        RUN_COLUMNS "FROM run_image AS used CROSS JOIN run ON run.id = used.run WHERE used.image = :image "
-                    "AND used.run < :before " RUN_FILTER "ORDER BY used.run DESC LIMIT :limit",
-    [QUERY_RUNS_BY_WORK_ORDER] = RUN_COLUMNS "FROM run WHERE work_order = :work_order " RUN_PAGE,
-    [QUERY_RUNS_BY_JOB] = RUN_COLUMNS "FROM run WHERE job = :job " RUN_PAGE,
-    [QUERY_RUNS_BY_STATION] = RUN_COLUMNS "FROM run WHERE station = :station AND " RUN_PAGE_BY_TIME,
-    [QUERY_RUNS_BY_TIME] = RUN_COLUMNS "FROM run WHERE " RUN_PAGE_BY_TIME,
-    [QUERY_RUNS_BY_OUTCOME] = RUN_COLUMNS "FROM run WHERE outcome IS :outcome " RUN_PAGE,
+    RUN_LISTS(QUERY_RUNS, RUN_COLUMNS),
+    RUN_LISTS(QUERY_BRIEF, BRIEF_COLUMNS),
 
     [QUERY_JOB] = JOB_COLUMNS "WHERE id = :id",
     [QUERY_JOBS] = JOB_COLUMNS "WHERE true " JOB_PAGE,
@@ -83,6 +147,36 @@ const char *const queries[QUERY_COUNT] = {
                      "body AS body_json, body AS canonical, lower(hex(hash)) AS hash FROM ledger "
                      "WHERE sequence >= :first ORDER BY sequence LIMIT :limit",
 
+    [QUERY_POOL] = POOL_FIELDS "FROM pool WHERE name = :id",
+    [QUERY_POOLS] = POOL_FIELDS "FROM pool WHERE id < :before ORDER BY id DESC LIMIT :limit",
+    [QUERY_SERIAL] = SERIAL_COLUMNS "WHERE text = :id",
+    [QUERY_SERIALS] = SERIAL_COLUMNS "WHERE id < :before AND (:state IS NULL OR state = :state) "
+                                     "ORDER BY id DESC LIMIT :limit",
+    [QUERY_SERIALS_BY_STATE] = SERIAL_COLUMNS "WHERE state = :state AND state <> 'pass' AND id < :before "
+                                              "ORDER BY id DESC LIMIT :limit",
+    [QUERY_SERIALS_OF_POOL] = SERIALS_BY_NUMBER "WHERE pool = :pool AND number < :before "
+                                                "ORDER BY number DESC LIMIT :limit",
+    [QUERY_SERIALS_OF_POOL_BY_STATE] =
+        SERIALS_BY_NUMBER "WHERE pool = :pool AND state = :state AND number < :before "
+                          "ORDER BY number DESC LIMIT :limit",
+    [QUERY_SERIALS_OF_UID] = SERIAL_COLUMNS "WHERE uid = :id AND id < :before ORDER BY id DESC LIMIT :limit",
+    [QUERY_RECIPE] = RECIPE_COLUMNS "WHERE name = :id AND version = :version",
+    [QUERY_RECIPE_NEWEST] =
+        RECIPE_COLUMNS "WHERE name = :id AND +state = 'released' ORDER BY version DESC LIMIT 1",
+    [QUERY_RECIPES] = RECIPE_COLUMNS "WHERE true " RECIPE_PAGE,
+    [QUERY_RECIPES_BY_NAME] = RECIPE_COLUMNS "WHERE name = :name " RECIPE_PAGE,
+    [QUERY_RECIPES_BY_STATE] = RECIPE_COLUMNS "WHERE state = :state " RECIPE_PAGE,
+    [QUERY_SIGNATURES] = "SELECT fact AS cursor, image, key_id, key_name, comment, signature, \"by\", added "
+                         "FROM image_signature WHERE image = :id LIMIT :limit",
+    [QUERY_UNITS_MADE] = "SELECT 0 AS cursor, coalesce((SELECT count FROM units_made WHERE thing = :id "
+                         "AND version = :version), 0) AS count",
+    [QUERY_WEBHOOKS] =
+        "SELECT fact AS cursor, id, url, topics AS topics_json, state, reason, \"by\", created, "
+        "updated FROM webhook WHERE state <> 'removed' ORDER BY id LIMIT :limit",
+    [QUERY_BACKUPS] = "SELECT fact AS cursor, name, size, sha256, sequence, \"by\", made FROM backup "
+                      "WHERE fact < :before ORDER BY fact DESC LIMIT :limit",
+    [QUERY_HEAD] = "SELECT sequence, lower(hex(hash)) FROM ledger ORDER BY sequence DESC LIMIT 1",
+
     /* A run that nobody saw the end of was no turn: its station gets another. */
     [QUERY_LOAD_JOBS] =
         JOB_FIELDS ", (SELECT json_group_array(DISTINCT station) FROM run WHERE run.job = job.id "
@@ -97,6 +191,22 @@ const char *const queries[QUERY_COUNT] = {
         "WHERE last.station = station.name ORDER BY last.started DESC LIMIT 1) "
         "LEFT JOIN job ON job.id = run.job AND (job.state = 'running' OR job.state = 'held') "
         "ORDER BY station.name",
+    /* With the gaps, from the number on below which there are none: places between what is taken, each in as
+     * many numbers as fit. A farm needs few at a time; the rest shows when those are used. */
+    [QUERY_LOAD_POOLS] = POOL_FIELDS
+    ", iif(kind = 'key', (SELECT json_group_array(json_object('id', one.id, 'sha256', one.sha256)) FROM "
+    "(SELECT id, sha256 FROM pool_item WHERE pool_item.pool = pool.name ORDER BY number) AS one), NULL) "
+    "AS items_json, iif(gapless = next, '[]', (WITH RECURSIVE taken(first, last) AS "
+    "(SELECT number, number FROM serial WHERE serial.pool = pool.name AND number >= pool.gapless UNION ALL "
+    "SELECT burned.first, burned.last FROM burned WHERE burned.pool = pool.name "
+    "AND burned.last >= pool.gapless), "
+    "place(first, stop) AS (SELECT lag(last, 1, pool.gapless - pool.step) OVER (ORDER BY first) + pool.step, "
+    "first FROM taken), "
+    "gap(number, stop) AS (SELECT first, stop FROM place WHERE first < stop UNION ALL "
+    "SELECT number + pool.step, stop FROM gap WHERE number + pool.step < stop ORDER BY 1 LIMIT 1000) "
+    "SELECT json_group_array(number) FROM gap)) AS gaps_json FROM pool ORDER BY id",
+    [QUERY_LOAD_DOUBT] =
+        SERIAL_COLUMNS "WHERE state <> 'pass' AND state IN ('reserved', 'bound', 'unknown') ORDER BY id",
     [QUERY_LOAD_LAST] = "SELECT 0 AS cursor, (SELECT coalesce(max(id), 0) FROM job) AS last_job, "
                         "(SELECT coalesce(max(id), 0) FROM run) AS last_run, "
                         "iif((SELECT stopped IS NULL FROM daemon), 'false', 'true') AS clean_json",
@@ -112,3 +222,7 @@ const char *const queries_writer_settings = "PRAGMA journal_mode = WAL;"
                                             "PRAGMA synchronous = FULL;"
                                             "PRAGMA temp_store = MEMORY;" /* of savepoints: once a fact */
                                             "PRAGMA journal_size_limit = 16777216;";
+
+/* Whoever wants the copy syncs it when it is whole, and throws it away when it is not. */
+const char *const queries_copy_settings = "PRAGMA synchronous = OFF;"
+                                          "PRAGMA journal_mode = OFF;";

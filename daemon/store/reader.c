@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_LIMIT = 100, LARGEST_LIMIT = 1000, UNIT_LIMIT = 10000, PARAMETERS = 16 };
+enum { DEFAULT_LIMIT = 100, LARGEST_LIMIT = 1000, UNIT_LIMIT = 10000, PARAMETERS = 20 };
 
 struct connection {
     struct list node;
@@ -140,6 +140,27 @@ void request_text(struct request *request, const char *name, const char *text)
 void request_integer(struct request *request, const char *name, int64_t value)
 {
     add_parameter(request, name)->integer = value;
+}
+
+int64_t request_value(const struct request *request, const char *name)
+{
+    for (size_t i = 0; i < request->parameter_count; i++)
+        if (strcmp(request->parameters[i].name, name) == 0)
+            return request->parameters[i].integer;
+    return 0;
+}
+
+const char *request_given(const struct request *request, const char *name)
+{
+    for (size_t i = 0; i < request->parameter_count; i++)
+        if (strcmp(request->parameters[i].name, name) == 0)
+            return request->parameters[i].text;
+    return NULL;
+}
+
+void request_result(struct request *request, json_t *result)
+{
+    request->result = result;
 }
 
 void request_time(struct request *request, const char *name, const char *text, const char *otherwise)
@@ -304,24 +325,24 @@ static json_t *column_value(sqlite3_stmt *row, int column, bool is_json)
 }
 
 /* What cannot be said in JSON (no value, damaged text) becomes null. */
-static json_t *row_object(sqlite3_stmt *row)
+json_t *reader_row(sqlite3_stmt *row)
 {
     static const char ending[] = "_json";
     json_t *object = json_object();
 
-    for (int column = 1; column < sqlite3_column_count(row); column++) {
-        char name[40];
-        size_t length;
-        bool is_json;
-        json_t *value;
+    for (int column = 1, count = sqlite3_column_count(row); column < count; column++) {
+        const char *name = sqlite3_column_name(row, column);
+        size_t length = strlen(name);
+        bool is_json = length >= sizeof ending &&
+                       memcmp(name + length - (sizeof ending - 1), ending, sizeof ending) == 0;
+        json_t *value = column_value(row, column, is_json);
+        char bare[40];
 
-        (void)snprintf(name, sizeof name, "%s", sqlite3_column_name(row, column));
-        length = strlen(name);
-        is_json = length >= sizeof ending && strcmp(name + length - (sizeof ending - 1), ending) == 0;
-        if (is_json)
-            name[length - (sizeof ending - 1)] = '\0';
-        value = column_value(row, column, is_json);
-        (void)json_object_set_new(object, name, value ? value : json_null());
+        if (is_json) {
+            (void)snprintf(bare, sizeof bare, "%.*s", (int)(length - (sizeof ending - 1)), name);
+            name = bare;
+        }
+        (void)json_object_set_new_nocheck(object, name, value ? value : json_null());
     }
     return object;
 }
@@ -336,8 +357,8 @@ static void bind_parameter(sqlite3_stmt *statement, const struct parameter *para
         (void)sqlite3_bind_int64(statement, index, parameter->integer);
 }
 
-static sqlite3_stmt *bind_request(struct database *database, enum query query, const struct request *request,
-                                  struct error *error)
+sqlite3_stmt *request_statement(struct database *database, enum query query, const struct request *request,
+                                struct error *error)
 {
     sqlite3_stmt *statement = database_statement(database, query, error);
 
@@ -356,7 +377,7 @@ static int take_rows(struct database *database, sqlite3_stmt *statement, json_t 
 
     while ((step = sqlite3_step(statement)) == SQLITE_ROW && json_array_size(items) < limit) {
         *cursor = sqlite3_column_int64(statement, 0);
-        (void)json_array_append_new(items, row_object(statement));
+        (void)json_array_append_new(items, reader_row(statement));
     }
     if (step != SQLITE_ROW && step != SQLITE_DONE)
         code = database_fail(database, error);
@@ -366,7 +387,7 @@ static int take_rows(struct database *database, sqlite3_stmt *statement, json_t 
 
 int answer_page(struct database *database, struct request *request, struct error *error)
 {
-    sqlite3_stmt *statement = bind_request(database, request->query, request, error);
+    sqlite3_stmt *statement = request_statement(database, request->query, request, error);
     json_t *items;
     int64_t cursor = 0;
     char next[24];
@@ -387,14 +408,14 @@ int answer_page(struct database *database, struct request *request, struct error
 
 int answer_one(struct database *database, struct request *request, struct error *error)
 {
-    sqlite3_stmt *statement = bind_request(database, request->query, request, error);
+    sqlite3_stmt *statement = request_statement(database, request->query, request, error);
     int step, code = 0;
 
     if (!statement)
         return error->code;
     step = sqlite3_step(statement);
     if (step == SQLITE_ROW)
-        request->result = row_object(statement);
+        request->result = reader_row(statement);
     else if (step == SQLITE_DONE)
         code = error_set(error, -ENOENT, "%s is unknown", request->subject);
     else
@@ -421,21 +442,28 @@ static json_t *newest(const json_t *runs, const char *key)
 static int take_unit(struct database *database, enum query query, struct request *request, json_t *runs,
                      struct error *error)
 {
-    sqlite3_stmt *statement = bind_request(database, query, request, error);
+    sqlite3_stmt *statement = request_statement(database, query, request, error);
     int64_t cursor;
 
     return statement ? take_rows(database, statement, runs, UNIT_LIMIT, &cursor, error) : error->code;
 }
 
-/* The first parameter is the serial, or else it is the UID. */
+/* The first parameter is the serial, or else the UID, or else another number of the unit, such as an address.
+ */
 int answer_unit(struct database *database, struct request *request, struct error *error)
 {
+    static const struct {
+        const char *name;
+        enum query query;
+    } ways[] = {{.name = ":serial", .query = QUERY_RUNS_BY_SERIAL},
+                {.name = ":uid", .query = QUERY_RUNS_BY_UID},
+                {.name = ":number", .query = QUERY_RUNS_BY_NUMBER}};
     json_t *runs = json_array();
-    int code = take_unit(database, QUERY_RUNS_BY_SERIAL, request, runs, error);
+    int code = 0;
 
-    if (code >= 0 && json_array_size(runs) == 0) {
-        request->parameters[0].name = ":uid";
-        code = take_unit(database, QUERY_RUNS_BY_UID, request, runs, error);
+    for (size_t i = 0; code >= 0 && json_array_size(runs) == 0 && i < sizeof ways / sizeof *ways; i++) {
+        request->parameters[0].name = ways[i].name;
+        code = take_unit(database, ways[i].query, request, runs, error);
     }
     if (code >= 0 && json_array_size(runs) == 0)
         code = error_set(error, -ENOENT, "%s is unknown", request->subject);

@@ -36,6 +36,16 @@ void request_subject(struct request *request, const char *format, ...) __attribu
 /* Hands it to the pool; the answer comes on the loop, even when the request itself is wrong (-EINVAL). */
 void request_submit(struct request *request);
 
+/* For answers that are made elsewhere (evidence.c, backup.c): an integer and a text that the request was
+ * given, a statement with all its values, and what it is answered with (takes the reference). */
+int64_t request_value(const struct request *request, const char *name);
+const char *request_given(const struct request *request, const char *name);
+sqlite3_stmt *request_statement(struct database *database, enum query query, const struct request *request,
+                                struct error *error);
+void request_result(struct request *request, json_t *result);
+/* One row as the answers have it: an object, without the cursor. */
+json_t *reader_row(sqlite3_stmt *row);
+
 /* The kinds of answer: {"items","next"}, one thing, and the history of a unit. */
 request_answer answer_page, answer_one, answer_unit;
 

@@ -6,8 +6,7 @@
 #include "alloc.h"
 #include "bytes.h"
 #include "fiber.h"
-#include "reader.h"
-#include "writer.h"
+#include "inside.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,20 +17,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-struct store {
-    struct store_options options;
-    int lock_fd;
-    struct writer *writer;
-    struct reader *reader;
-    uv_async_t *wake;
-    store_listener *listener;
-    void *listener_context;
-    size_t outstanding; /* appends without callback; the loop stays alive for them */
-    bool delivering;
-    int64_t head_sequence;
-    char head_hash[2 * CHAIN_HASH_SIZE + 1];
-};
 
 /* Opening and closing ------------------------------------------------------------------------------------ */
 
@@ -77,6 +62,7 @@ static void open_wake(struct store *store)
 
 static void free_store(struct store *store)
 {
+    evidence_free(&store->evidence);
     uv_close((uv_handle_t *)store->wake, free_handle);
     if (store->lock_fd >= 0)
         (void)close(store->lock_fd);
@@ -96,7 +82,10 @@ int store_open(struct store **store, const struct store_options *options, struct
     code = sodium_init() < 0 ? error_set(error, -EIO, "libsodium cannot be initialised")
                              : lock_file(made, error);
     if (!code)
-        code = writer_start(&made->writer, options->path, &made->options.log, made->wake, error);
+        code = evidence_prepare(&made->evidence, options, error);
+    if (!code)
+        code = writer_start(&made->writer, options, made->evidence.signer, made->wake, error);
+    made->options.signing_seed = NULL; /* no longer ours to read */
     if (code) {
         free_store(made);
         return code;
@@ -105,12 +94,16 @@ int store_open(struct store **store, const struct store_options *options, struct
     head = writer_head(made->writer);
     remember_head(made, &head);
     log_info(&made->options.log, "record opened at %" PRId64, made->head_sequence);
+    evidence_begin(made);
     *store = made;
     return 0;
 }
 
 void store_close(struct store *store)
 {
+    while (store->outstanding > 0)
+        deliver(store, true);
+    evidence_finish(store);
     while (store->outstanding > 0)
         deliver(store, true);
     writer_stop(store->writer);
@@ -158,6 +151,7 @@ static void deliver_one(struct store *store, struct append *append)
         append->done(append->context, append->error.code, error);
     for (size_t i = 0; !error && store->listener && i < append->count; i++)
         tell_listener(store, append, &append->facts[i]);
+    evidence_follow(store, append);
     free_append(append);
 }
 
@@ -190,8 +184,7 @@ static char *canonical(json_t *body)
     return text ? text : copy_text("null");
 }
 
-void store_append(struct store *store, const struct store_fact *facts, size_t count, store_done *done,
-                  void *context)
+static struct append *new_append(const struct store *store, size_t count, store_done *done, void *context)
 {
     const struct clock *clock = store->options.clock;
     struct append *append = allocate(1, sizeof *append + count * sizeof append->facts[0]);
@@ -202,11 +195,32 @@ void store_append(struct store *store, const struct store_fact *facts, size_t co
     append->monotonic_us = clock_monotonic_us(clock);
     append->synchronised = clock_synchronised(clock);
     append->count = count;
-    for (size_t i = 0; i < count; i++)
-        append->facts[i] = (struct fact){.kind = facts[i].kind, .body = canonical(facts[i].body)};
+    return append;
+}
+
+static void push(struct store *store, struct append *append)
+{
     if (store->outstanding++ == 0)
         uv_ref((uv_handle_t *)store->wake);
     writer_push(store->writer, append);
+}
+
+void store_append(struct store *store, const struct store_fact *facts, size_t count, store_done *done,
+                  void *context)
+{
+    struct append *append = new_append(store, count, done, context);
+
+    for (size_t i = 0; i < count; i++)
+        append->facts[i] = (struct fact){.kind = facts[i].kind, .body = canonical(facts[i].body)};
+    push(store, append);
+}
+
+void store_push_checkpoint(struct store *store, store_done *done, void *context)
+{
+    struct append *append = new_append(store, 1, done, context);
+
+    append->checkpoint = true;
+    push(store, append);
 }
 
 struct waiter {
@@ -271,10 +285,16 @@ int store_load(struct store *store, json_t **state, struct error *error)
         enum query query;
     } parts[] = {{.key = "jobs", .query = QUERY_LOAD_JOBS},
                  {.key = "runs", .query = QUERY_LOAD_RUNS},
-                 {.key = "stations", .query = QUERY_LOAD_STATIONS}};
-    json_t *last = reader_rows(store->reader, QUERY_LOAD_LAST, error);
+                 {.key = "stations", .query = QUERY_LOAD_STATIONS},
+                 {.key = "pools", .query = QUERY_LOAD_POOLS},
+                 {.key = "doubt", .query = QUERY_LOAD_DOUBT}};
+    json_t *last;
 
     *state = NULL;
+    /* Opening may have had something to say, which changes what is read here. */
+    if (store_append_wait(store, NULL, NULL, 0, error))
+        return error->code;
+    last = reader_rows(store->reader, QUERY_LOAD_LAST, error);
     if (!last)
         return error->code;
     *state = json_incref(json_array_get(last, 0));
@@ -306,8 +326,14 @@ static enum query way_to_runs(const struct store_run_filter *filter)
         return QUERY_RUNS_BY_WORK_ORDER;
     if (filter->image)
         return QUERY_RUNS_BY_IMAGE;
+    if (filter->recipe)
+        return strchr(filter->recipe, '/') ? QUERY_RUNS_BY_RECIPE_VERSION : QUERY_RUNS_BY_RECIPE;
+    if (filter->pool)
+        return QUERY_RUNS_BY_POOL;
     if (filter->station)
         return QUERY_RUNS_BY_STATION;
+    if (filter->by)
+        return QUERY_RUNS_BY_WHO;
     if (filter->from || filter->to)
         return QUERY_RUNS_BY_TIME;
     if (filter->outcome)
@@ -324,10 +350,27 @@ static void request_outcome(struct request *request, const char *outcome)
     request_text(request, ":outcome", running ? NULL : outcome);
 }
 
+/* "NAME", or "NAME/VERSION"; a version that is no number fits no run. */
+static void request_recipe(struct request *request, const char *recipe)
+{
+    const char *slash = recipe ? strchr(recipe, '/') : NULL;
+    char *name;
+
+    if (!slash) {
+        request_text(request, ":recipe", recipe);
+        return;
+    }
+    name = format_text("%.*s", (int)(slash - recipe), recipe);
+    request_text(request, ":recipe", name);
+    request_integer(request, ":version", strtoll(slash + 1, NULL, 10));
+    free(name);
+}
+
 void store_runs(struct store *store, const struct store_run_filter *filter, const struct store_page *page,
                 store_answer *answer, void *context)
 {
-    struct request *request = request_new(store->reader, way_to_runs(filter), answer_page, answer, context);
+    enum query query = way_to_runs(filter) + (filter->brief ? QUERY_BRIEF - QUERY_RUNS : 0);
+    struct request *request = request_new(store->reader, query, answer_page, answer, context);
 
     if (filter->job)
         request_integer(request, ":job", filter->job);
@@ -336,6 +379,9 @@ void store_runs(struct store *store, const struct store_run_filter *filter, cons
     request_text(request, ":image", filter->image);
     request_text(request, ":work_order", filter->work_order);
     request_text(request, ":station", filter->station);
+    request_text(request, ":by", filter->by);
+    request_recipe(request, filter->recipe);
+    request_text(request, ":pool", filter->pool);
     request_outcome(request, filter->outcome);
     request_time(request, ":from", filter->from, "");
     request_time(request, ":to", filter->to, "~");
@@ -397,8 +443,8 @@ void store_images(struct store *store, const struct store_page *page, store_answ
     request_submit(request);
 }
 
-static void ask_by_text(struct store *store, enum query query, const char *what, const char *id,
-                        store_answer *answer, void *context)
+void store_ask_by_text(struct store *store, enum query query, const char *what, const char *id,
+                       store_answer *answer, void *context)
 {
     struct request *request = request_new(store->reader, query, answer_one, answer, context);
 
@@ -409,17 +455,17 @@ static void ask_by_text(struct store *store, enum query query, const char *what,
 
 void store_image(struct store *store, const char *id, store_answer *answer, void *context)
 {
-    ask_by_text(store, QUERY_IMAGE, "image", id, answer, context);
+    store_ask_by_text(store, QUERY_IMAGE, "image", id, answer, context);
 }
 
 void store_taught(struct store *store, const char *content, store_answer *answer, void *context)
 {
-    ask_by_text(store, QUERY_TAUGHT, "content", content, answer, context);
+    store_ask_by_text(store, QUERY_TAUGHT, "content", content, answer, context);
 }
 
 void store_idempotency(struct store *store, const char *key, store_answer *answer, void *context)
 {
-    ask_by_text(store, QUERY_IDEMPOTENCY, "Idempotency-Key", key, answer, context);
+    store_ask_by_text(store, QUERY_IDEMPOTENCY, "Idempotency-Key", key, answer, context);
 }
 
 void store_ledger(struct store *store, int64_t from, int limit, store_answer *answer, void *context)

@@ -35,6 +35,7 @@ struct store_options {
     const uint8_t *signing_seed;
     const char *origin;
     int checkpoint_every_records, checkpoint_every_s; /* 0: 256 and 60 */
+    const char *restored; /* why the record is older than its mark says (--restored REASON); else NULL */
 };
 
 /* Opens, migrates (each numbered file in a transaction of its own; a database newer than the program is
@@ -82,9 +83,9 @@ void store_set_listener(struct store *store, store_listener *listener, void *con
 /* What the farm needs to go on after a start: {"jobs":[bodies of jobs that have not ended, each with its
  * state, its counts and "served", the stations that had their turn], "runs":[runs without outcome],
  * "stations":[{name,enabled,served_job,served_uid}], "pools":[as store_pool(), with "gaps": [numbers below
- * next that are neither in a state nor burned], and "items" of a key pool], "doubt":[serials in state
- * unknown, reserved or bound], "last_job":n, "last_run":n, "clean":bool (the last daemon stopped in good
- * order, or there was none)}. Blocks; called once before the loop runs. */
+ * next that are neither in a state nor burned, the first 1000 of them], and "items": [{id,sha256}] of a key
+ * pool], "doubt":[serials in state unknown, reserved or bound], "last_job":n, "last_run":n, "clean":bool (the
+ * last daemon stopped in good order, or there was none)}. Blocks; called once before the loop runs. */
 int store_load(struct store *store, json_t **state, struct error *error);
 
 /* A page of a list: answers {"items":[…], "next":cursor or null}. Cursors are opaque texts. */
@@ -102,6 +103,8 @@ struct store_run_filter {
     const char *pool;
     const char *outcome;   /* "running": those without one */
     const char *from, *to; /* RFC 3339 times of the run's start; from included, to excluded */
+    bool brief; /* not what is kept of each run, but id, job, station, outcome, class, message, serial,
+                 * uid, chip, image, work_order, started, ended, by: a fifth of the time */
 };
 
 /* Lists are newest first, the ledger oldest first. */
@@ -125,9 +128,10 @@ void store_taught(struct store *store, const char *content, store_answer *answer
 void store_ledger(struct store *store, int64_t from, int limit, store_answer *answer, void *context);
 
 /* Pools and their numbers. A pool: {name, kind, format, first, last, step, next, state, reason, warn_percent,
- * by, created, fact, left, issued, counts:{reserved, bound, pass, fail, unknown, burned, returned}}; issued
- * is the sum of the counts, which the schema itself checks. A serial: {serial, pool, number, state, run, uid,
- * attempts, job, reason, by, updated, fact}. */
+ * warning, by, created, fact, left, issued, counts:{reserved, bound, pass, fail, unknown, burned, returned}};
+ * issued is the sum of the counts, which the schema itself checks; warning is the highest of warn_percent
+ * that is reached, or null. Without a pool: all numbers, also those that the MES supplied. A serial: {serial,
+ * pool, number, state, run, uid, attempts, job, reason, by, updated, fact}. */
 void store_pools(struct store *store, const struct store_page *page, store_answer *answer, void *context);
 void store_pool(struct store *store, const char *name, store_answer *answer, void *context);
 void store_serials(struct store *store, const char *pool, const char *state, const struct store_page *page,
@@ -144,21 +148,24 @@ void store_recipe(struct store *store, const char *name, int64_t version, store_
                   void *context);
 /* {"items": [{image, key_id, key_name, comment, signature, by, added}]} */
 void store_signatures(struct store *store, const char *image, store_answer *answer, void *context);
-/* {"count": n}: units that passed under that recipe version, or with that image; kept as a counter. */
-void store_units_made(struct store *store, const char *recipe, int64_t version, store_answer *answer,
+/* {"count": n}: runs that passed under that version of a recipe (`thing` its name), or with an image (`thing`
+ * its id, version 0); kept as a counter. A unit that passes again counts again. */
+void store_units_made(struct store *store, const char *thing, int64_t version, store_answer *answer,
                       void *context);
 void store_webhooks(struct store *store, store_answer *answer, void *context);
 void store_backups(struct store *store, const struct store_page *page, store_answer *answer, void *context);
 
 /* The newest checkpoint: {"size", "root", "note", "sequence"}; -ENOENT before the first. */
 void store_checkpoint(struct store *store, store_answer *answer, void *context);
-/* Makes one now over everything that is durable. */
+/* Makes one now over everything that is durable. Not without a signing seed. */
 void store_checkpoint_now(struct store *store, store_done *done, void *context);
 /* Inclusion of record `sequence` in the newest checkpoint that covers it: {"sequence", "index", "size",
  * "hashes": [hex], "note", "record": {…, "canonical"}, "previous_hash"}. */
 void store_proof(struct store *store, int64_t sequence, store_answer *answer, void *context);
-/* 32 bytes of the public key; NULL without a seed. */
+/* 32 bytes of the public key; and "ORIGIN+KEYID+KEY", by which others check the notes. NULL without a seed.
+ */
 const uint8_t *store_public_key(const struct store *store);
+const char *store_verifier_key(const struct store *store);
 
 /* Copies the live database to `path` (which must not exist) on a connection of its own, in one step, in the
  * pool; then fsync. Answers {"size", "sha256", "sequence", "hash"}. Runs go on meanwhile. */

@@ -14,11 +14,24 @@
  * long for the last. */
 enum { BATCH_LIMIT = 256 };
 
+/* Where the ledger stands, and the tree over it. Tiles that no checkpoint has told yet are those from
+ * `tiles_told` up to `tile_count`. */
+struct position {
+    struct chain head;
+    struct tree tree;
+    int64_t covered; /* by the newest checkpoint */
+    size_t tiles_told, tile_count;
+};
+
 struct writer {
     /* the thread's own */
     struct database database;
+    const struct signer *signer;
+    char *mark_path;
     char boot[64];
-    struct chain head; /* of what is durable */
+    struct position at;      /* of what is durable */
+    struct tree_hash *tiles; /* that became complete since the last checkpoint, and some that are told */
+    size_t tile_room;
     uv_async_t *wake;
     uv_thread_t thread;
     /* shared, under the mutex */
@@ -60,9 +73,24 @@ static int bind_fact(sqlite3_stmt *statement, const struct chain_record *record,
     return failed;
 }
 
-static int insert_fact(struct writer *writer, const struct append *append, struct fact *fact,
-                       struct chain *head, struct error *error)
+static void grow_tree(struct writer *writer, struct position *at, const uint8_t hash[CHAIN_HASH_SIZE])
 {
+    struct tree_hash leaf, tile;
+
+    tree_leaf(hash, CHAIN_HASH_SIZE, &leaf);
+    if (!tree_append(&at->tree, &leaf, &tile))
+        return;
+    if (at->tile_count == writer->tile_room) {
+        writer->tile_room += 64;
+        writer->tiles = reallocate(writer->tiles, writer->tile_room, sizeof *writer->tiles);
+    }
+    writer->tiles[at->tile_count++] = tile;
+}
+
+static int insert_fact(struct writer *writer, const struct append *append, struct fact *fact,
+                       struct position *at, struct error *error)
+{
+    struct chain *head = &at->head;
     const struct chain_record record = {.sequence = head->sequence + 1,
                                         .utc_us = append->utc_us,
                                         .monotonic_us = append->monotonic_us,
@@ -80,7 +108,31 @@ static int insert_fact(struct writer *writer, const struct append *append, struc
     if (bind_fact(statement, &record, head) || sqlite3_step(statement) != SQLITE_DONE)
         code = database_fail(&writer->database, error);
     (void)sqlite3_reset(statement);
-    return code ? error_prefix(error, "%s", fact->kind) : 0;
+    if (code)
+        return error_prefix(error, "%s", fact->kind);
+    grow_tree(writer, at, head->hash);
+    return 0;
+}
+
+/* Whether everything is covered but the newest record, which is the checkpoint that covers it. */
+static bool is_covered(const struct position *at)
+{
+    return at->head.sequence == at->covered + (at->covered > 0);
+}
+
+/* The tree is that of all records before it, those of the same transaction included. */
+static void make_checkpoint(struct writer *writer, struct append *append, struct position *at)
+{
+    if (is_covered(at)) {
+        append->count = 0;
+        return;
+    }
+    append->facts[0] =
+        (struct fact){.kind = "ledger.checkpoint",
+                      .body = checkpoint_body(writer->signer, &at->tree, writer->tiles + at->tiles_told,
+                                              at->tile_count - at->tiles_told)};
+    at->covered = at->tree.size;
+    at->tiles_told = at->tile_count;
 }
 
 /* Whether the schema said no to one append, and the transaction around it lives on. */
@@ -91,18 +143,20 @@ static bool refused(const struct writer *writer, int code)
 
 /* Adds one append to the open transaction, or leaves it out as refused. Fails when the transaction is lost.
  */
-static int add(struct writer *writer, struct append *append, struct chain *head, struct error *error)
+static int add(struct writer *writer, struct append *append, struct position *at, struct error *error)
 {
     struct database *database = &writer->database;
-    struct chain tentative = *head;
+    struct position tentative = *at;
     int code = database_run(database, QUERY_SAVEPOINT, error);
 
+    if (append->checkpoint)
+        make_checkpoint(writer, append, &tentative);
     for (size_t i = 0; !code && i < append->count; i++)
         code = insert_fact(writer, append, &append->facts[i], &tentative, error);
     if (!code)
         code = database_run(database, QUERY_RELEASE, error);
     if (!code) {
-        *head = tentative;
+        *at = tentative;
         return 0;
     }
     if (!refused(writer, code))
@@ -112,13 +166,20 @@ static int add(struct writer *writer, struct append *append, struct chain *head,
     return code ? code : database_run(database, QUERY_RELEASE, error);
 }
 
-/* SQLite has often rolled back already when a write fails. */
+/* SQLite has often rolled back already when a write fails. A rollback can fail too, for want of memory; then the
+ * next batch tries again before it begins. */
+static int leave_transaction(struct writer *writer, struct error *error)
+{
+    if (sqlite3_get_autocommit(writer->database.handle))
+        return 0;
+    return database_run(&writer->database, QUERY_ROLLBACK, error);
+}
+
 static void fail_batch(struct writer *writer, struct list *batch, const struct error *error)
 {
     struct error ignored;
 
-    if (!sqlite3_get_autocommit(writer->database.handle))
-        (void)database_run(&writer->database, QUERY_ROLLBACK, &ignored);
+    (void)leave_transaction(writer, &ignored);
     LIST_EACH (node, batch) {
         struct append *append = LIST_ENTRY(node, struct append, node);
 
@@ -147,16 +208,29 @@ static void count_batch(struct writer *writer, struct list *batch, bool committe
         statistics->commit_us_max = took_us;
 }
 
-/* What is tried is durable after COMMIT and not before: until then the chain's head is a proposal. */
+/* Tiles that are told are not needed again once the checkpoint that told them is durable. */
+static void settle(struct writer *writer, const struct position *at)
+{
+    writer->at = *at;
+    if (at->tiles_told == 0)
+        return;
+    writer->at.tile_count -= at->tiles_told;
+    writer->at.tiles_told = 0;
+    memmove(writer->tiles, writer->tiles + at->tiles_told, writer->at.tile_count * sizeof *writer->tiles);
+}
+
+/* What is tried is durable after COMMIT and not before: until then the position is a proposal. */
 static bool commit_batch(struct writer *writer, struct list *batch)
 {
-    struct chain head = writer->head;
+    struct position at = writer->at;
     struct error error = ERROR_NONE;
-    int code = database_run(&writer->database, QUERY_BEGIN, &error);
+    int code = leave_transaction(writer, &error);
 
+    if (!code)
+        code = database_run(&writer->database, QUERY_BEGIN, &error);
     LIST_EACH (node, batch) {
         if (!code)
-            code = add(writer, LIST_ENTRY(node, struct append, node), &head, &error);
+            code = add(writer, LIST_ENTRY(node, struct append, node), &at, &error);
     }
     if (!code)
         code = database_run(&writer->database, QUERY_COMMIT, &error);
@@ -164,9 +238,20 @@ static bool commit_batch(struct writer *writer, struct list *batch)
         (void)error_prefix(&error, "the record was not written");
         fail_batch(writer, batch, &error);
     } else {
-        writer->head = head;
+        settle(writer, &at);
     }
     return code == 0;
+}
+
+/* Before anybody hears of the checkpoint: what was told must not be forgotten unnoticed. */
+static void mark_batch(struct writer *writer, struct list *batch)
+{
+    LIST_EACH (node, batch) {
+        struct append *append = LIST_ENTRY(node, struct append, node);
+
+        if (append->checkpoint && append->count > 0 && !append->error.code)
+            (void)mark_write(writer->mark_path, &writer->at.head, &append->mark);
+    }
 }
 
 static bool take_batch(struct writer *writer, struct list *batch)
@@ -199,6 +284,8 @@ static void write_until_stopped(void *argument)
         uint64_t begun_ns = uv_hrtime();
         bool committed = commit_batch(writer, &batch);
 
+        if (committed)
+            mark_batch(writer, &batch);
         hand_back(writer, &batch, committed, (int64_t)((uv_hrtime() - begun_ns) / 1000));
     }
 }
@@ -247,17 +334,116 @@ static int read_head(struct writer *writer, struct error *error)
     if (!rows)
         return error->code;
     for (int row = 0; !code && (step = sqlite3_step(rows)) == SQLITE_ROW; row++) {
-        struct chain expected = extend_by_row(writer->head, rows);
+        struct chain *head = &writer->at.head, expected = extend_by_row(*head, rows);
 
-        writer->head = stored_chain(rows);
-        if ((row > 0 || writer->head.sequence == 1) && !same_chain(&expected, &writer->head))
+        *head = stored_chain(rows);
+        if ((row > 0 || head->sequence == 1) && !same_chain(&expected, head))
             code = error_set(error, -EBADMSG, "record %lld does not continue the chain",
-                             (long long)writer->head.sequence);
+                             (long long)head->sequence);
     }
     if (!code && step != SQLITE_DONE)
         code = database_fail(&writer->database, error);
     (void)sqlite3_reset(rows);
     return code;
+}
+
+/* Everything that the rows of a query are, each 32 bytes; `take` gets them one by one. */
+static int each_hash(struct writer *writer, enum query query, int64_t from,
+                     void (*take)(struct writer *writer, const struct tree_hash *hash), struct error *error)
+{
+    sqlite3_stmt *rows = database_statement(&writer->database, query, error);
+    int code = 0, step = SQLITE_DONE;
+
+    if (!rows)
+        return error->code;
+    (void)sqlite3_bind_int64(rows, 1, from);
+    while (!code && (step = sqlite3_step(rows)) == SQLITE_ROW) {
+        struct tree_hash hash;
+
+        if (database_hash(rows, 0, hash.bytes))
+            take(writer, &hash);
+        else
+            code = error_set(error, -EBADMSG, "a hash of the record is not of 32 bytes");
+    }
+    if (!code && step != SQLITE_DONE)
+        code = database_fail(&writer->database, error);
+    (void)sqlite3_reset(rows);
+    return code;
+}
+
+static void take_tile(struct writer *writer, const struct tree_hash *tile)
+{
+    tree_append_tile(&writer->at.tree, tile);
+}
+
+static void take_leaf(struct writer *writer, const struct tree_hash *hash)
+{
+    grow_tree(writer, &writer->at, hash->bytes);
+}
+
+/* The tree comes from the tiles that checkpoints have told, and the few hashes behind them: however long the
+ * ledger is, it is there at once. */
+static int read_tree(struct writer *writer, struct error *error)
+{
+    sqlite3_stmt *row = database_statement(&writer->database, QUERY_CHECKPOINT, error);
+    int code = 0;
+
+    if (!row)
+        return error->code;
+    if (sqlite3_step(row) == SQLITE_ROW)
+        writer->at.covered = sqlite3_column_int64(row, 1);
+    (void)sqlite3_reset(row);
+    code = each_hash(writer, QUERY_TILES, 0, take_tile, error);
+    if (!code)
+        code = each_hash(writer, QUERY_HASHES_AFTER, writer->at.tree.size, take_leaf, error);
+    if (!code && writer->at.tree.size != writer->at.head.sequence)
+        code = error_set(error, -EBADMSG, "the tree of the record has %lld leaves, the record %lld",
+                         (long long)writer->at.tree.size, (long long)writer->at.head.sequence);
+    return code;
+}
+
+static int compare_mark(struct writer *writer, const struct chain *mark, struct error *error)
+{
+    static const char remedy[] = "flashfarmd --restored REASON goes on from here, and closes every pool of "
+                                 "numbers until a person has settled which of them are in the field";
+    uint8_t hash[CHAIN_HASH_SIZE];
+    sqlite3_stmt *row;
+    bool same;
+
+    if (mark->sequence > writer->at.head.sequence)
+        return error_set(error, -EBADMSG, "the record ends at %lld and was at %lld before. %s",
+                         (long long)writer->at.head.sequence, (long long)mark->sequence, remedy);
+    row = database_statement(&writer->database, QUERY_RECORD_HASH, error);
+    if (!row)
+        return error->code;
+    (void)sqlite3_bind_int64(row, 1, mark->sequence);
+    same = sqlite3_step(row) == SQLITE_ROW && database_hash(row, 0, hash) &&
+           memcmp(hash, mark->hash, CHAIN_HASH_SIZE) == 0;
+    (void)sqlite3_reset(row);
+    return same ? 0
+                : error_set(error, -EBADMSG, "record %lld is another than it was before. %s",
+                            (long long)mark->sequence, remedy);
+}
+
+/* A record without a mark is new, or from before there were marks. */
+static int check_mark(struct writer *writer, const struct store_options *options, struct error *error)
+{
+    struct chain mark;
+    struct error doubt = ERROR_NONE;
+    int code = mark_read(writer->mark_path, &mark, &doubt);
+
+    if (code == -ENOENT)
+        return 0;
+    if (!code)
+        code = compare_mark(writer, &mark, &doubt);
+    if (!code)
+        return 0;
+    if (!options->restored) {
+        *error = doubt;
+        return code;
+    }
+    log_warning(&options->log, "taken as restored (%s): %s", options->restored, doubt.text);
+    return 0;
 }
 
 static void read_boot_id(struct writer *writer, const struct log *log)
@@ -281,20 +467,33 @@ static void begin(struct writer *writer)
     (void)uv_cond_init(&writer->finished);
 }
 
-int writer_start(struct writer **writer, const char *path, const struct log *log, uv_async_t *wake,
-                 struct error *error)
+static int prepare(struct writer *writer, const struct store_options *options, struct error *error)
+{
+    int code = migrate(&writer->database, &options->log, error);
+
+    if (!code)
+        code = read_head(writer, error);
+    if (!code)
+        code = check_mark(writer, options, error);
+    if (!code)
+        code = read_tree(writer, error);
+    return code;
+}
+
+int writer_start(struct writer **writer, const struct store_options *options, const struct signer *signer,
+                 uv_async_t *wake, struct error *error)
 {
     struct writer *made = allocate(1, sizeof *made);
-    int code = database_open(&made->database, path, true, error);
+    int code = database_open(&made->database, options->path, true, error);
 
     *writer = NULL;
     begin(made);
     made->wake = wake;
-    read_boot_id(made, log);
+    made->signer = signer;
+    made->mark_path = mark_path(options->path);
+    read_boot_id(made, &options->log);
     if (!code)
-        code = migrate(&made->database, log, error);
-    if (!code)
-        code = read_head(made, error);
+        code = prepare(made, options, error);
     if (!code && uv_thread_create(&made->thread, write_until_stopped, made))
         code = error_set(error, -EAGAIN, "the writer's thread cannot be started");
     if (code)
@@ -319,6 +518,8 @@ void writer_free(struct writer *writer)
     uv_cond_destroy(&writer->finished);
     uv_cond_destroy(&writer->queued);
     uv_mutex_destroy(&writer->mutex);
+    free(writer->mark_path);
+    free(writer->tiles);
     free(writer);
 }
 
@@ -341,7 +542,12 @@ void writer_take(struct writer *writer, struct list *done, bool wait)
 
 struct chain writer_head(const struct writer *writer)
 {
-    return writer->head;
+    return writer->at.head;
+}
+
+int64_t writer_covered(const struct writer *writer)
+{
+    return writer->at.covered;
 }
 
 struct store_statistics writer_statistics(struct writer *writer)

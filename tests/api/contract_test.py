@@ -16,9 +16,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from datetime import datetime, timezone
 
-from daemon_under_test import Boards, Daemon, Events
+from daemon_under_test import Boards, Daemon, Events, add_settings
+from factory_steps import Steps
 from schema_check import Checker
 
 FLASHFARMD, FLASHFARM_SIM = sys.argv[1:3]
@@ -152,8 +154,10 @@ def test_keys(contract):
         is_open = operation.get("security") == []
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": contract.daemon.key}):
             answer = contract.daemon.ask(method, concrete(path), headers=headers, key=False)
-            same(answer.status, 200 if is_open else 401, f"{method} {path} with {list(headers)}")
-            if not is_open:
+            if is_open:
+                check(answer.status not in (401, 403), f"{method} {path} with {list(headers)}: {answer.status}")
+            else:
+                same(answer.status, 401, f"{method} {path} with {list(headers)}")
                 contract.check_answer(method, path, answer, path)
                 check_problem(contract, answer, "unauthorized")
 
@@ -178,7 +182,8 @@ def test_examples(contract):
                 check(False, f"example of {name}: {fault}")
     used = set(re.findall(r"#/components/(\w+)/(\w+)", json.dumps(contract.document)))
     defined = {(kind, name) for kind, items in contract.document["components"].items() for name in items}
-    defined -= {("securitySchemes", "key"), ("schemas", "Progress"), ("schemas", "Resync")}
+    defined -= {("securitySchemes", "key"), ("securitySchemes", "session"), ("securitySchemes", "certificate"),
+                ("schemas", "Progress"), ("schemas", "Resync")}
     same(used - defined - {("schemas", "Progress"), ("schemas", "Resync")}, set(), "references to nothing")
     same(defined - used, set(), "components that nothing uses")
 
@@ -414,6 +419,10 @@ def test_record(contract, image, job):
     rows = list(csv.DictReader(io.StringIO(answer.body.decode(), newline="")))
     same([int(row["id"]) for row in rows], seen, "the export has the same runs")
     same({row["work_order"] for row in rows if row["job"] == str(job)}, {'MO=1,"x"'}, "quoting")
+    factory = [row for row in rows if row["recipe"]]
+    same({(row["recipe"], row["recipe_version"], row["code"]) for row in factory if row["outcome"] == "pass"},
+         {("controller", "1", "P-1"), ("controller", "1", "P-2")}, "columns of recipe and code")
+    check(all(row["serial"] in row["numbers"].split() for row in factory), "column of numbers")
     check(answer.type == "text/csv", "an export is CSV")
 
 
@@ -549,8 +558,12 @@ def test_coverage(contract):
             if status in seen or status in elsewhere:
                 continue
             if (status, path) in (("413", "/v1/images"), ("200", "/v1/events"), ("409", "/v1/stations/{name}/identify"),
-                                  ("409", "/v1/jobs"), ("400", "/v1/jobs/{id}/runs")):
-                continue  # test_framing, every stream here, and races that only a unit test can hold
+                                  ("409", "/v1/jobs"), ("400", "/v1/jobs/{id}/runs"), ("403", "/v1/session"),
+                                  ("404", "/v1/ledger/checkpoint"), ("404", "/v1/ledger/key")):
+                continue  # test_framing, every stream here, races that only a unit test can hold, access_test.py; and
+                # a daemon that has no key yet to sign with
+            if status == "429" and path != "/v1/chips/{name}":
+                continue  # one bucket for all closed routes; access_test.py has that of log-ins
             check(False, f"{method} {path}: {status} is documented and was never seen")
 
 
@@ -569,7 +582,10 @@ def main():
     directory = tempfile.mkdtemp(prefix="flashfarm-api-")
     boards = Boards(FLASHFARM_SIM, directory, "stm32f103xb=4", "--fault", "A4=silent")
     config = os.path.join(directory, "flashfarm.conf")
+    os.mkdir(os.path.join(directory, "trusted"))
+    add_settings(config, trusted_keys=os.path.join(directory, "trusted"), webhook_hosts="127.0.0.1")
     contract = Contract(Daemon(FLASHFARMD, config))
+    steps = Steps(contract, check, same, check_problem)
     try:
         for test in (test_routes, test_methods, test_keys, test_parameters, test_examples, test_refusals, test_framing,
                      test_reads):
@@ -578,7 +594,22 @@ def main():
         run(test_stations, contract)
         job = run(test_job, contract, image)
         run(test_held_job, contract, image)
+        run(steps.bodies)
+        run(steps.signatures, image, IMAGE, directory)
+        run(steps.pools)
+        run(steps.recipes, image)
+        serials = run(steps.order, lambda: Events(contract.daemon, "?topics=job."))
+        run(steps.serials, serials)
         run(test_record, contract, image, job)
+        run(steps.evidence, serials)
+        run(steps.backups, directory)
+        run(steps.concurrent_backups)
+        run(steps.webhooks)
+        run(steps.access)
+        keys = run(steps.roles)
+        run(steps.own_jobs, keys, image)
+        run(steps.too_many, keys["auditor"])
+        run(steps.retire)
         records = run(test_ledger, contract)
         run(test_replay, contract, records)
         run(test_many_clients, contract, image)
@@ -598,7 +629,11 @@ def main():
 
 def run(test, *arguments):
     before = failures
-    result = test(*arguments)
+    result = None
+    try:
+        result = test(*arguments)
+    except (KeyError, TypeError, IndexError, ValueError):  # an answer of another shape; the later steps still count
+        check(False, traceback.format_exc())
     print(f"{'ok  ' if failures == before else 'FAIL'} {test.__name__}", flush=True)
     return result
 

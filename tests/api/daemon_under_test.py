@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import secrets
 import select
 import signal
 import subprocess
@@ -30,6 +31,15 @@ class Boards:
         self.process.terminate()
         self.process.wait(TIMEOUT_S)
         self.process.stdout.close()
+
+
+def add_settings(config, **settings):
+    """Puts lines into the section [daemon]."""
+    with open(config, encoding="utf-8") as file:
+        text = file.read()
+    lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(re.sub(r"^\[daemon\]\n", lambda found: found.group(0) + lines, text, count=1, flags=re.M))
 
 
 class Answer:
@@ -73,10 +83,13 @@ class Daemon:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
         headers = dict(headers or {})
         if key:
-            headers.setdefault("Authorization", f"Bearer {self.key}")
+            headers.setdefault("Authorization", f"Bearer {self.key if key is True else key}")
+        if (method, path) == ("POST", "/v1/jobs"):  # an order without one is refused; None sends none
+            headers.setdefault("Idempotency-Key", secrets.token_hex(16))
         if isinstance(body, (dict, list)):
             body = json.dumps(body)
             headers.setdefault("Content-Type", "application/json")
+        headers = {name: value for name, value in headers.items() if value is not None}
         try:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()

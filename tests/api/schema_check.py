@@ -88,7 +88,8 @@ class Checker:
         for name, member in value.items():
             if name in wanted:
                 found += self.faults(member, wanted[name], f"{where}.{name}")
-            elif self.strict or schema.get("additionalProperties") is False:
+            elif (schema.get("additionalProperties") is False
+                  or (self.strict and schema.get("additionalProperties") is not True)):
                 found.append(f"{where}: {name} is not in the contract")
         return found
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import secrets
 import select
 import shutil
 import subprocess
@@ -218,7 +219,7 @@ class Plant:
         if status:
             raise SystemExit(f"bench: the daemon ended with {status}:\n{tail}")
 
-    def call(self, method, path, body=None, content_type="application/json", connection=None):
+    def call(self, method, path, body=None, content_type="application/json", connection=None, key=None):
         if not connection:
             connection = self.connection
             if time.monotonic() - self.called_s > IDLE_S:
@@ -227,6 +228,8 @@ class Plant:
         headers = {"Authorization": f"Bearer {self.key}"}
         if body is not None:
             headers["Content-Type"] = content_type
+        if key:
+            headers["Idempotency-Key"] = key
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
         data = answer.read()
@@ -248,7 +251,7 @@ class Plant:
         """The job's id."""
         order = {"chip": self.chip, "images": [image_id], "stations": stations, "quantity": len(stations),
                  "trigger": "immediate"}
-        return self.call("POST", "/v1/jobs", json.dumps(order))["id"]
+        return self.call("POST", "/v1/jobs", json.dumps(order), key=secrets.token_hex(16))["id"]
 
     def wait_for_job(self, job, expected_s):
         """Asks seldom before the time it should take, so that asking is no load."""

@@ -6,6 +6,7 @@
 
 #include "alloc.h"
 #include "fiber.h"
+#include "overlay.h"
 #include "program.h"
 
 #include <errno.h>
@@ -24,6 +25,7 @@ enum part {
     PART_NONE,      /* no station opens this address */
     PART_PROGRAM,   /* the image */
     PART_OTHER,     /* another image */
+    PART_OWN,       /* the image, with a few bytes of the unit's own */
     PART_BYSTANDER, /* its station is open, and has nothing to do */
     PART_CANCEL,    /* the image, and a cancellation on the way */
     PART_PROBE,     /* nothing to do, and asks all the time whether its unit is there */
@@ -65,6 +67,10 @@ static const struct line_case cases[] = {
      .options = "",
      .parts = {PART_OTHER, PART_PROGRAM, PART_PROGRAM, PART_PROGRAM},
      .passes_most = ONE_PASS + 1.35},
+    {.what = "each has bytes of its own: a pass for what they share",
+     .options = "",
+     .parts = {PART_OWN, PART_OWN, PART_OWN, PART_OWN},
+     .passes_most = 0.66 * ONE_PASS + 0.34 * BY_TURNS},
     {.what = "a bystander is told to be silent",
      .options = "",
      .remote = true,
@@ -245,13 +251,28 @@ static void stop_sim(struct scene *scene)
     (void)waitpid(scene->pid, &status, 0);
 }
 
-static bool flash_is(const struct scene *scene, unsigned number, const struct image *image)
+#define OWN_AT   1500u /* in the second of three erase units */
+#define OWN_SIZE 12u
+
+/* The bytes that unit `number` has of its own. */
+static void own_bytes(unsigned number, uint8_t bytes[OWN_SIZE])
+{
+    for (uint32_t i = 0; i < OWN_SIZE; i++)
+        bytes[i] = (uint8_t)(16 * number + i);
+}
+
+static bool flash_is(const struct scene *scene, unsigned number, const struct image *image, bool own)
 {
     char *path = format_text("%s/A%u.bin", scene->directory, number);
     FILE *file = fopen(path, "re");
-    uint8_t found[IMAGE_SIZE] = {0};
-    bool equal = file && fread(found, 1, sizeof found, file) == sizeof found &&
-                 memcmp(found, image->ranges[0].data, sizeof found) == 0;
+    uint8_t found[IMAGE_SIZE] = {0}, wanted[IMAGE_SIZE];
+    bool equal;
+
+    memcpy(wanted, image->ranges[0].data, sizeof wanted);
+    if (own)
+        own_bytes(number, wanted + OWN_AT);
+    equal = file && fread(found, 1, sizeof found, file) == sizeof found &&
+            memcmp(found, wanted, sizeof found) == 0;
 
     if (file)
         (void)fclose(file);
@@ -290,13 +311,22 @@ static void program_unit(struct station *station)
                               .protocol = protocol_find("rs485-isp"),
                               .wakeup = scene->line_case->remote ? WAKEUP_PARITY : WAKEUP_ESCAPE};
     struct log_output output = log_output_stderr(LOG_ERROR);
+    static const struct chip_span own_span = {.address = OWN_AT, .size = OWN_SIZE};
+    uint8_t own[OWN_SIZE];
+    const struct patch patch = {.address = OWN_AT, .size = OWN_SIZE, .bytes = own};
     struct error error = ERROR_NONE;
+    struct overlay overlay;
     struct plan plan;
 
+    own_bytes(station->address, own);
+    order.variable = &own_span;
+    order.variable_count = station->part == PART_OWN;
     session.log = log_named(&output, "unit %u", station->address);
     session.state = allocate(1, session.protocol->state_size);
     if (CHECK(plan_make(&plan, &order, session.protocol, &error) == 0)) {
-        (void)program_board(&session, &order, &plan, &watcher, &station->report);
+        CHECK(overlay_make(&overlay, &order, &plan, &patch, order.variable_count, &error) == 0);
+        (void)program_board(&session, &overlay.order, &overlay.plan, &watcher, &station->report);
+        overlay_clear(&overlay);
         plan_clear(&plan);
     }
     free(session.state);
@@ -415,13 +445,14 @@ static void judge_station(const struct scene *scene, const struct station *stati
 
     if (station->part == PART_NONE || station->part == PART_BYSTANDER || station->part == PART_PROBE) {
         if (station->address <= UNITS) /* nobody has touched it */
-            good = CHECK(!flash_is(scene, station->address, &scene->image));
+            good = CHECK(!flash_is(scene, station->address, &scene->image, false));
     } else {
         good = CHECK(report->failure == wanted);
         good &= CHECK((report->outcome == OUTCOME_PASS) == (wanted == FAILURE_NONE));
         if (wanted == FAILURE_NONE)
             good &= CHECK(flash_is(scene, station->address,
-                                   station->part == PART_OTHER ? &scene->other : &scene->image));
+                                   station->part == PART_OTHER ? &scene->other : &scene->image,
+                                   station->part == PART_OWN));
     }
     if (!good)
         (void)fprintf(stderr, "  %s, unit %u: %s %s: %s\n", scene->line_case->what, station->address,

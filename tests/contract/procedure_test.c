@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include "alloc.h"
+#include "overlay.h"
 #include "program.h"
 
 #include <errno.h>
@@ -296,7 +297,10 @@ struct bench {
     struct order order;
     struct plan plan;
     struct report report;
-    struct error refused; /* by the plan */
+    struct error refused;        /* by the plan */
+    const struct patch *patches; /* what the unit has of its own */
+    size_t patch_count;
+    bool holds; /* all that the unit's image has is on the chip */
     unsigned reserved, learned, progress_calls;
     bool too_much; /* progress told more than there is */
     bool know;     /* `known` holds the sums of all pages … */
@@ -369,6 +373,33 @@ static void learn_sums(void *context, const struct sector_sum *sums, size_t coun
         bench->taught[sums[i].address / PAGE] = sums[i].sum;
 }
 
+/* Everything that the image has is there. */
+static bool holds(struct device *device, const struct image *image)
+{
+    for (size_t i = 0; i < image->count; i++) {
+        const struct image_range *range = &image->ranges[i];
+
+        if (memcmp(memory_at(device, range->address, range->size), range->data, range->size) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* As in the daemon: the job's order and plan, with the unit's bytes. */
+static void program_unit(struct bench *bench, struct session *session, const struct program_watcher *watcher)
+{
+    struct overlay unit;
+
+    if (!CHECK(overlay_make(&unit, &bench->order, &bench->plan, bench->patches, bench->patch_count,
+                            &bench->refused) == 0))
+        return;
+    (void)program_board(session, &unit.order, &unit.plan, watcher, &bench->report);
+    bench->holds = holds(&bench->device, &unit.image);
+    (void)CHECK(bench->report.verify == VERIFY_NONE ||
+                memcmp(bench->report.digest, unit.plan.digest, sizeof unit.plan.digest) == 0);
+    overlay_clear(&unit);
+}
+
 static void run(struct bench *bench, const struct protocol *protocol)
 {
     struct device *device = &bench->device;
@@ -393,30 +424,18 @@ static void run(struct bench *bench, const struct protocol *protocol)
     bench->refused = ERROR_NONE;
     if (plan_make(&bench->plan, &bench->order, protocol, &bench->refused) < 0)
         return;
-    (void)program_board(&session, &bench->order, &bench->plan, &watcher, &bench->report);
+    program_unit(bench, &session, &watcher);
     (void)CHECK(device->disconnects == 1);
     (void)CHECK(!bench->too_much);
     (void)CHECK((bench->report.outcome == OUTCOME_PASS) == (bench->report.error.text[0] == '\0'));
     plan_clear(&bench->plan);
 }
 
-/* Everything that the image has is there. */
-static bool holds_image(struct bench *bench)
-{
-    for (size_t i = 0; i < bench->image.count; i++) {
-        const struct image_range *range = &bench->image.ranges[i];
-
-        if (memcmp(memory_at(&bench->device, range->address, range->size), range->data, range->size) != 0)
-            return false;
-    }
-    return true;
-}
-
 static bool passed(struct bench *bench, enum verify_method verify)
 {
     const struct report *report = &bench->report;
-    bool good = report->outcome == OUTCOME_PASS && report->verify == verify && bench->reserved == 1 &&
-                holds_image(bench);
+    bool good =
+        report->outcome == OUTCOME_PASS && report->verify == verify && bench->reserved == 1 && bench->holds;
 
     if (!good)
         (void)fprintf(stderr, "  %s %s: %s %s [%s]\n", outcome_word(report->outcome),
@@ -449,6 +468,50 @@ static bool all_are(const uint8_t *bytes, uint32_t size, uint8_t value)
         if (bytes[i] != value)
             return false;
     return true;
+}
+
+/* --- units with bytes of their own ---------------------------------------------------------- */
+
+static const struct protocol *const loaders[] = {&by_pages,    &in_order, &erasing,  &by_ranges,
+                                                 &page_ranges, &summing,  &comparing};
+
+/* Across two pages, where the template is blank; in a page of two ranges; in a page that the image has
+ * nothing else in. The second unit is blank there. */
+static void run_own_bytes(const struct protocol *protocol, bool blank, unsigned refused)
+{
+    static const struct chip_span spans[] = {{PAGE - 4, 8}, {3 * PAGE + 17, 20}, {9 * PAGE + 3, 5}};
+    struct patch patches[3];
+    uint8_t bytes[20];
+    struct bench bench = new_bench();
+    struct error error = ERROR_NONE;
+
+    for (size_t i = 0; i < 3; i++)
+        patches[i] = (struct patch){.address = spans[i].address, .size = spans[i].size, .bytes = bytes};
+    for (uint32_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = blank ? 0xFF : (uint8_t)(0xC0 + i);
+    add_range(&bench, 0, 3 * PAGE + 20, -1);
+    memset(last_range(&bench)->data + PAGE - 10, 0xFF, PAGE);
+    add_range(&bench, 3 * PAGE + 30, 40, -1);
+    bench.device.refused_ranges = refused;
+    bench.order.variable = spans;
+    bench.order.variable_count = 3;
+    bench.patches = patches;
+    bench.patch_count = 3;
+    (void)CHECK(overlay_reserve(&bench.image, &chip, spans, 3, &error) == 0);
+    memset(page_of(&bench.device, 9), protocol->erase ? 0xFF : 0x00, PAGE); /* not blank before */
+    run(&bench, protocol);
+    if (!CHECK(bench.report.outcome == OUTCOME_PASS && bench.holds))
+        (void)fprintf(stderr, "  %s [%s]\n", bench.report.error.text, bench.device.trace);
+    clear(&bench);
+}
+
+static void test_own_bytes(void)
+{
+    for (size_t i = 0; i < sizeof loaders / sizeof *loaders; i++)
+        for (unsigned refused = 0; refused < (loaders[i]->write_range ? 64 : 1); refused++) {
+            run_own_bytes(loaders[i], false, refused);
+            run_own_bytes(loaders[i], true, refused);
+        }
 }
 
 /* --- loaders that erase by writing ---------------------------------------------------------- */
@@ -972,6 +1035,7 @@ static void test_block_that_landed_in_part(void)
 static const struct test tests[] = {
     {"blank pages are left out", test_blank_pages_are_left_out},
     {"dirty blank pages are written", test_dirty_blank_pages_are_written},
+    {"own bytes", test_own_bytes},
     {"dirty blank parts of pages", test_dirty_blank_parts_of_pages},
     {"a blank page that stays dirty", test_blank_page_that_stays_dirty},
     {"a blank page that cannot be written", test_blank_page_that_cannot_be_written},

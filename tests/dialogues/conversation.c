@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "bytes.h"
+#include "overlay.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,14 +54,14 @@ static bool add_option(struct order *order, const char *value)
     return bytes_from_hex(hex, option->bytes, option->size);
 }
 
-static bool add_keep(struct conversation *conversation, const char *value)
+/* "0x08000000 16": one more of at most eight. */
+static bool add_span(struct chip_span *spans, size_t *count, const char *value)
 {
     unsigned address, size;
 
-    if (conversation->order.keep_count == 8 || sscanf(value, "%x %u", &address, &size) != 2)
+    if (*count == 8 || sscanf(value, "%x %u", &address, &size) != 2)
         return false;
-    conversation->keep[conversation->order.keep_count++] =
-        (struct chip_span){.address = address, .size = size};
+    spans[(*count)++] = (struct chip_span){.address = address, .size = size};
     return true;
 }
 
@@ -96,7 +97,9 @@ static bool take_header(struct conversation *conversation, const char *key, cons
     else if (strcmp(key, "protect") == 0)
         order->protect = strcmp(value, "read") == 0 ? PROTECTION_READ : PROTECTION_WRITE;
     else if (strcmp(key, "keep") == 0)
-        return add_keep(conversation, value);
+        return add_span(conversation->keep, &order->keep_count, value);
+    else if (strcmp(key, "variable") == 0)
+        return add_span(conversation->variable, &order->variable_count, value);
     else if (strcmp(key, "option") == 0)
         return add_option(order, value);
     else if (strcmp(key, "image") == 0)
@@ -148,6 +151,7 @@ bool read_conversation(struct conversation *conversation, const char *path)
         (void)fclose(file);
     conversation->order.chip = chip_find(conversation->chip);
     conversation->order.keep = conversation->keep;
+    conversation->order.variable = conversation->variable;
     if (good && conversation->order.chip && conversation->image.count == 0)
         make_standard_image(&conversation->image, conversation->order.chip);
     return good && conversation->order.chip && conversation->outcome[0];
@@ -181,6 +185,7 @@ bool play_conversation(struct conversation *conversation, struct port *port, con
     struct entry *entry = NULL;
     struct error error = ERROR_NONE;
     struct plan plan = {.erase_all = false};
+    struct overlay unit = {.copies = NULL};
     bool good;
 
     order.image = &conversation->image;
@@ -190,11 +195,14 @@ bool play_conversation(struct conversation *conversation, struct port *port, con
     good = entry_parse(&entry, conversation->entry, "", &error) == 0;
     session.entry = entry;
     good = good && plan_make(&plan, &order, protocol, &error) == 0;
+    /* The image has the unit's own bytes already; but its ranges must be cut as they were. */
+    good = good && overlay_make(&unit, &order, &plan, NULL, 0, &error) == 0;
     if (good)
-        (void)program_board(&session, &order, &plan, &watcher, report);
+        (void)program_board(&session, &unit.order, &unit.plan, &watcher, report);
     else
         (void)fprintf(stderr, "  %s\n", error.text);
     free(session.state);
+    overlay_clear(&unit);
     plan_clear(&plan);
     entry_free(entry);
     return good;

@@ -13,7 +13,7 @@ struct conversation {
     struct session session; /* its circumstances */
     struct order order;
     struct image image;
-    struct chip_span keep[8];
+    struct chip_span keep[8], variable[8];
     size_t line_count;
     char **lines;
 };

@@ -12,6 +12,7 @@ import json
 import os
 import random
 import re
+import secrets
 import signal
 import socket
 import sqlite3
@@ -227,7 +228,7 @@ class Daemon:
         self.starts_at = 0  # the log of this life
         self.said = threading.Condition()
         self.reader = None
-        self.limits = None
+        self.environment = {}  # more than the test's own
 
     def start(self, wait=True):
         assert self.process is None
@@ -235,7 +236,7 @@ class Daemon:
         began = time.monotonic()
         self.process = subprocess.Popen(
             [self.program, "--config", self.config], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            errors="replace", preexec_fn=lambda: _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+            errors="replace", env=os.environ | self.environment, preexec_fn=lambda: _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
         self.reader = threading.Thread(target=self._listen, args=(self.process, began), daemon=True)
         self.reader.start()
         if wait and not self.wait_url(lambda: self.process.poll() is not None, READY_S):
@@ -317,6 +318,7 @@ class Scene:
         self.state_dir = os.path.join(self.dir, "state")
         self.config = os.path.join(self.dir, "flashfarm.conf")
         self.readers = []
+        self.database = None
         self.daemon = Daemon(programs.flashfarmd, self.config, programs.verbose)
         self.stations = [word.split(":")[0] for word in self.farm.ask("list").split()[1:]]
         if programs.verbose:
@@ -396,6 +398,9 @@ class Scene:
             raise ConnectionError("no daemon is ready")
         connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=timeout_s)
         sent = self.headers() | (headers or {})
+        if method == "POST" and path == "/v1/jobs":  # an order without one is refused; None sends none
+            sent.setdefault("Idempotency-Key", secrets.token_hex(16))
+        sent = {name: value for name, value in sent.items() if value is not None}
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
@@ -487,13 +492,23 @@ class Scene:
 
     def query(self, text, *values):
         """Rows of the daemon's own database, while it runs or after."""
-        path = os.path.join(self.state_dir, "flashfarm.db")
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as database:
-            return database.execute(text, values).fetchall()
+        if self.database:
+            return self.database.execute(text, values).fetchall()
+        with self.reading():
+            return self.database.execute(text, values).fetchall()
 
-    def ledger(self):
-        return [Fact(sequence, kind, json.loads(body)) for sequence, kind, body in
-                self.query("SELECT sequence, kind, body FROM ledger ORDER BY sequence")]
+    @contextlib.contextmanager
+    def reading(self):
+        """Many queries on one connection. Not across a start: the next daemon shall find the file as the last one
+        left it, and nobody else at it."""
+        path = os.path.join(self.state_dir, "flashfarm.db")
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as self.database:
+            yield
+        self.database = None
+
+    def ledger(self, first=1, last=2 ** 62):
+        return [Fact(sequence, kind, json.loads(body)) for sequence, kind, body in self.query(
+            "SELECT sequence, kind, body FROM ledger WHERE sequence BETWEEN ? AND ? ORDER BY sequence", first, last)]
 
     def audit(self):
         """The record, checked by the stand-alone tool on the file (the daemon is stopped)."""

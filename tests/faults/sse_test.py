@@ -46,7 +46,7 @@ class Operator:
 
 def check_same(scene, reader, what, topics=None):
     ledger = [(f.sequence, f.kind, f.data) for f in scene.ledger() if not topics or f.kind in topics]
-    reader.wait(lambda facts: facts and facts[-1].sequence >= ledger[-1][0], f"the last fact, {what}")
+    reader.wait(lambda facts: facts and facts[-1].sequence >= ledger[-1][0], f"the last fact, {what}", 20)
     told = [(f.sequence, f.kind, f.data) for f in reader.facts]
     numbers = [f[0] for f in told]
     scene.checks.equal(len(set(numbers)), len(numbers), f"{what}: no fact twice")
@@ -97,6 +97,34 @@ def broken_connections(programs, checks):
         scene.check_runs()
         scene.daemon.stop()
         scene.audit()
+
+
+def many_breaks(programs, checks):
+    """Eight readers, each broken off again and again, also in the middle of a fact: `--breaks` times in all."""
+    generator = random.Random(programs.seed)
+    with Scene(programs, f"{CHIP}={BOARDS}", checks=checks) as scene:
+        scene.daemon.start()
+        steady = scene.events()
+        shaky = [scene.events(topics="run.ended" if at % 4 == 3 else None) for at in range(8)]
+        job = start(scene, 1000000)
+        operator = Operator(scene, steady)
+        done = 0
+        deadline = time.monotonic() + harness.LIMIT_S + programs.breaks / 20
+        while done < programs.breaks and time.monotonic() < deadline:
+            pause = time.monotonic() + generator.uniform(0, 0.006)
+            operator.work(lambda until=pause: time.monotonic() > until)
+            reader = generator.choice(shaky)
+            if reader.socket:  # else it is on its way back
+                reader.break_off()
+                done += 1
+        checks.equal(done, programs.breaks, "so often a connection was broken")
+        scene.post(f"/v1/jobs/{job}/cancel")
+        for name in scene.stations:
+            scene.wait_station(name, "idle", "removal")
+        check_same(scene, steady, "steady")
+        for at, reader in enumerate(shaky):
+            check_same(scene, reader, f"reader {at}", topics=(reader.topics,) if reader.topics else None)
+        print(f"  {done} breaks, {sum(reader.connections for reader in shaky)} connections, {len(steady.facts)} facts")
 
 
 def lateness_ms(facts):
@@ -173,11 +201,12 @@ def slow_consumers(programs, checks):
         check_same(scene, steady, "steady")
 
 
-PLAYS = (broken_connections, slow_consumers)
+PLAYS = (broken_connections, many_breaks, slow_consumers)
 
 
 def main():
-    harness.play_all(harness.arguments(__doc__), harness.Checks(), PLAYS)
+    programs = harness.arguments(__doc__, breaks=(int, 500, "connections to break, in many_breaks"))
+    harness.play_all(programs, harness.Checks(), PLAYS)
 
 
 main()

@@ -33,7 +33,8 @@ FOLDERS = {
 OUTSIDE = {
     "sqlite3.h": ("daemon/store/", "clients/flashfarm/audit", "tests/"),
     "microhttpd.h": ("api/", "tests/"),
-    "curl/curl.h": ("clients/", "tests/"),
+    "gnutls/gnutls.h": ("api/tls",),
+    "curl/curl.h": ("api/outgoing.c", "clients/", "tests/"),
     "libserialport.h": ("stations/", "tests/"),
     "gpiod.h": ("stations/", "tests/"),
     "jansson.h": ("daemon/store/", "daemon/jobs/", "api/", "clients/", "tests/", "daemon/"),
@@ -171,7 +172,7 @@ def words(root, _build):
             if path not in ROOTS:
                 yield f"{name}:{number}: a path outside the file hierarchy: /{path}/"
         for host in URL.findall(line):
-            if host not in HOSTS:
+            if host not in HOSTS and not host.endswith(".example"):  # which nobody can own
                 yield f"{name}:{number}: a host that is not on the list: {host}"
 
 

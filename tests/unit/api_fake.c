@@ -82,6 +82,16 @@ static void answer_with(struct fake *fake, json_t *value, farm_answer *answer, v
     owe((struct owed){.fake = fake, .answer = answer, .context = context, .value = value});
 }
 
+void fake_answer(struct fake *fake, json_t *value, farm_answer *answer, void *context)
+{
+    answer_with(fake, value, answer, context);
+}
+
+void fake_done(struct fake *fake, farm_done *done, void *context)
+{
+    owe((struct owed){.fake = fake, .done = done, .context = context});
+}
+
 /* --- the farm ------------------------------------------------------------------------------------------- */
 
 json_t *farm_stations(const struct farm *farm)
@@ -176,6 +186,8 @@ void farm_job_submit(struct farm *farm, json_t *body, const char *idempotency_ke
     json_t *job = json_pack("{s:i, s:s, s:O}", "id", 7, "state", "running", "body", body);
 
     (void)right;
+    if (json_is_true(json_object_get(body, "dry_run")))
+        (void)json_object_set_new(job, "dry_run", json_true());
     (void)snprintf(fake->by, sizeof fake->by, "%s", by);
     (void)snprintf(fake->key, sizeof fake->key, "%s", idempotency_key ? idempotency_key : "");
     if (fake->repeated)
@@ -322,6 +334,7 @@ void fake_init(struct fake *fake, struct api_options *options)
     fake->farm.fake = fake->store.fake = fake;
     fake->ledger = json_array();
     fake->runs = json_array();
+    fake->recipe_fact = 71;
     fake->station = json_pack("{s:s, s:s, s:b}", "name", "A1", "state", "idle", "enabled", true);
     (void)snprintf(fake->directory, sizeof fake->directory, "/tmp/flashfarm-api-XXXXXX");
     CHECK(mkdtemp(fake->directory) != NULL);
@@ -373,8 +386,8 @@ static json_t *record(struct fake *fake, const char *kind, json_t *body)
 {
     char *text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
     json_t *made =
-        json_pack("{s:I, s:s, s:o, s:s}", "sequence", (json_int_t)json_array_size(fake->ledger) + 1, "kind",
-                  kind, "body", body, "canonical", text);
+        json_pack("{s:I, s:s, s:s, s:o, s:s}", "sequence", (json_int_t)json_array_size(fake->ledger) + 1,
+                  "utc", "2026-11-21T12:25:00.123456Z", "kind", kind, "body", body, "canonical", text);
 
     free(text);
     (void)json_array_append_new(fake->ledger, made);

@@ -39,6 +39,8 @@ struct fake {
     int64_t uploaded_size;
     bool has_base;
     uint32_t base;
+    char said[200];      /* the last command of api_fake_factory.c */
+    int64_t recipe_fact; /* of its recipe */
 };
 
 #define FAKE_KEY "correct-horse-battery-staple"
@@ -56,6 +58,10 @@ void fake_fact(struct fake *fake, const char *kind, json_t *body);
 void fake_old_fact(struct fake *fake, const char *kind, json_t *body);
 void fake_progress(struct fake *fake, const char *station, int percent);
 void fake_add_run(struct fake *fake, json_t *run);
+
+/* What the fake's own files answer with: a value (taken; NULL is -ENOENT), or that it is done. */
+void fake_answer(struct fake *fake, json_t *value, farm_answer *answer, void *context);
+void fake_done(struct fake *fake, farm_done *done, void *context);
 
 /* Connects; the socket does not block. */
 int client_open(const struct fake *fake);

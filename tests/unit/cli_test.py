@@ -328,9 +328,9 @@ class Program(Case):
     def test_all_pass(self):
         done = self.run_cli("program", self.firmware, "--chip", "stm32f103xb", "--work-order", "WO 1")
         lines = done.stdout.splitlines()
-        self.assertEqual(lines[0].split(), ["STATION", "OUTCOME", "CLASS", "RUN", "UID", "TIME", "OF", "FLOOR",
-                                            "MESSAGE"])
-        self.assertEqual(lines[1].split(), ["A1", "pass", "-", "101", "UID-A1", "23.5", "s", "105", "%", "-"])
+        self.assertEqual(lines[0].split(), ["STATION", "OUTCOME", "CLASS", "RUN", "SERIAL", "UID", "TIME", "OF",
+                                            "FLOOR", "MESSAGE"])
+        self.assertEqual(lines[1].split(), ["A1", "pass", "-", "101", "-", "UID-A1", "23.5", "s", "105", "%", "-"])
         self.assertEqual(len(lines), 4)
         self.assertIn("job 1 done: 3 of 3 passed", done.stderr)
         for line in ("A2: erase", "A2: write", "A2: verify", "A2: pass  "):
@@ -359,7 +359,7 @@ class Program(Case):
         self.farm.failing["A2"] = ("verify", "verify at 0x08000100: 0xFF, expected 0x12")
         done = self.run_cli("program", self.firmware, "--chip", "c", "--quantity", "3", code=1)
         self.assertIn("A2: fail verify: verify at 0x08000100: 0xFF, expected 0x12", done.stderr)
-        self.assertRegex(done.stdout, r"A2 +fail +verify +102 +UID-A2 +23\.5 s +105 % +verify at 0x08000100")
+        self.assertRegex(done.stdout, r"A2 +fail +verify +102 +- +UID-A2 +23\.5 s +105 % +verify at 0x08000100")
         self.assertIn("2 of 3 passed", done.stderr)
 
     def test_json(self):
@@ -536,11 +536,12 @@ class Queries(Case):
 
     def test_filters(self):
         self.run_cli("runs", "--station", "A 1&x", "--outcome", "fail", "--from", "2026-11-21T06:00:00Z",
-                     "--work-order", "ü", "--uid", "u", "--serial", "s")
+                     "--work-order", "ü", "--uid", "u", "--serial", "s", "--by", "eva", "--recipe", "r/1",
+                     "--pool", "p")
         path = self.farm.requests[0][1]
         self.assertEqual(urllib.parse.parse_qs(urllib.parse.urlsplit(path).query), {
             "serial": ["s"], "uid": ["u"], "work_order": ["ü"], "station": ["A 1&x"], "outcome": ["fail"],
-            "from": ["2026-11-21T06:00:00Z"], "limit": ["100"]})
+            "by": ["eva"], "recipe": ["r/1"], "pool": ["p"], "from": ["2026-11-21T06:00:00Z"], "limit": ["100"]})
 
     def test_jobs_and_job(self):
         self.assertRegex(self.run_cli("jobs").stdout, r"(?m)^2 +done +c +abababababab +3 ")
@@ -651,7 +652,17 @@ class Finding(Case):
                           ["program", "x.hex", "--chip", "c", "--keep", "1-2"], ["chips", "--json=1"],
                           ["program", "x.hex", "--chip", "c", "--option-bytes", "1=0"],
                           ["program", "x.hex", "--chip", "c", "--quantity", "0"],
-                          ["chips", "--server", "ftp://x"], ["audit", "forge", "x"]):
+                          ["chips", "--server", "ftp://x"], ["audit", "forge", "x"], ["pool"], ["pool", "p", "drain"],
+                          ["pool", "p", "burn", "--reason", "r", "--count", "0"], ["pool", "p", "close"],
+                          ["pool", "p", "create", "--first", "x"], ["pool", "p", "create", "--warn", "70,x"],
+                          ["pool", "p", "create", "--kind", "key", "--keys", "/nonexistent"],
+                          ["serial", "s", "settle"], ["serial", "s", "settle", "fail"], ["serial", "s", "sell", "fail"],
+                          ["recipe", "r"], ["recipe", "r/x"], ["recipe", "r/1", "explode"], ["recipe", "r", "save"],
+                          ["recipe", "r", "save", "/nonexistent"], ["sign", self.firmware, "/nonexistent"],
+                          ["key", "k", "turn"], ["key", "k", "create", "--output", self.key], ["user", "u", "sack"],
+                          ["user", "u", "add", "--password-file", "/nonexistent"], ["webhook", "u", "pull"],
+                          ["backup", "--output", self.key], ["program", "x", "--recipe", "r"],
+                          ["chips", "--ca", "/nonexistent"], ["chips", "--certificate", self.key]):
             with self.subTest(arguments):
                 done = self.run_cli(*arguments, code=2)
                 self.assertEqual(done.stdout, "")

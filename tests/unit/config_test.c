@@ -152,9 +152,45 @@ static void test_unknown_names(void)
     refuses("[station]\n", ":1: unknown section [station]; expected [daemon] or [station NAME]");
     refuses("# x\nlisten = 1\n", ":2: 'listen' before any section; expected [daemon] first");
     refuses("[daemon]\nprot = 1\n", ":2: unknown key 'prot' in [daemon]; expected one of listen, state, "
-                                    "key_file, stop_timeout, log_level");
+                                    "key_file, tls_certificate, tls_key, tls_client_ca, trusted_keys, "
+                                    "key_store, webhook_hosts, two_people, stop_timeout, log_level");
     refuses("[station A1]\nbaudrate = 1\n", ":2: unknown key 'baudrate' in [station NAME]; expected one of "
-                                            "port, protocol, baud, entry, power, wakeup, position");
+                                            "port, protocol, baud, entry, power, wakeup, position, fixture");
+}
+
+static void test_access_keys(void)
+{
+    static const char text[] =
+        "[daemon]\n"
+        "tls_certificate = /etc/flashfarm/tls.pem\n"
+        "tls_key = /etc/flashfarm/tls.key\n"
+        "tls_client_ca = /etc/flashfarm/ca.pem\n"
+        "trusted_keys = /etc/flashfarm/trusted\n"
+        "key_store = /srv/keys\n"
+        "webhook_hosts = mes.example:8443 127.0.0.1\n"
+        "two_people = yes\n"
+        "[station A1]\nport = serial:/dev/ttyUSB0\nprotocol = stm32-uart\nfixture = FX-7\n";
+    struct settings settings;
+    struct error error;
+
+    if (!CHECK(read_text(text, &settings, &error) == 0))
+        return;
+    CHECK_TEXT(settings.tls_certificate, "/etc/flashfarm/tls.pem");
+    CHECK_TEXT(settings.tls_key, "/etc/flashfarm/tls.key");
+    CHECK_TEXT(settings.tls_client_ca, "/etc/flashfarm/ca.pem");
+    CHECK_TEXT(settings.trusted_keys, "/etc/flashfarm/trusted");
+    CHECK_TEXT(settings.key_store, "/srv/keys");
+    CHECK_TEXT(settings.webhook_hosts, "mes.example:8443 127.0.0.1");
+    CHECK(settings.two_people == 1);
+    CHECK_TEXT(settings.stations[0].fixture, "FX-7");
+    settings_clear(&settings);
+    refuses("[daemon]\ntwo_people = maybe\n", ":2: two_people is 'maybe'; expected yes or no");
+    refuses("[daemon]\ntls_key = /k\n", ": tls_key is given without tls_certificate; expected both or none");
+    refuses("[daemon]\ntls_certificate = /c\n",
+            ": tls_certificate is given without tls_key; expected both or none");
+    refuses("[daemon]\ntls_client_ca = /c\n",
+            ": tls_client_ca is given without tls_certificate; expected both");
+    refuses("[daemon]\nkey_store = keys\n", ":2: key_store is 'keys'; expected an absolute path");
 }
 
 static void test_duplicates(void)
@@ -260,16 +296,18 @@ static void test_example_and_help(void)
     settings_clear(&settings);
     config_print_help(out);
     (void)fclose(out);
-    CHECK(strstr(help, "  listen        address and port") != NULL);
+    CHECK(strstr(help, "  listen          address and port") != NULL);
     CHECK(strstr(help, "default: 127.0.0.1:8470") != NULL);
-    CHECK(strstr(help, "  protocol      what is spoken on the port: stm32-uart, stk500v1, ... (see README)\n "
-                       "               must be given"));
+    CHECK(strstr(help,
+                 "  protocol        what is spoken on the port: stm32-uart, stk500v1, ... (see README)\n "
+                 "                 must be given"));
     free(help);
 }
 
 static const struct test tests[] = {
     {"defaults", test_defaults},
     {"a whole file", test_whole_file},
+    {"keys of access", test_access_keys},
     {"values of [daemon]", test_daemon_values},
     {"unknown sections and keys", test_unknown_names},
     {"duplicates", test_duplicates},

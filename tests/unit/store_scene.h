@@ -4,12 +4,14 @@
 #ifndef FLASHFARM_TESTS_STORE_SCENE_H
 #define FLASHFARM_TESTS_STORE_SCENE_H
 
+#include "alloc.h"
 #include "store.h"
 #include "test.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -112,11 +114,39 @@ static inline int scene_append(struct scene *scene, const char *kind, json_t *bo
 static inline json_t *parse(const char *text)
 {
     json_error_t error;
-    json_t *value = json_loads(text, 0, &error);
+    json_t *value = json_loads(text, JSON_DECODE_ANY, &error);
 
     if (!CHECK(value != NULL))
         (void)fprintf(stderr, "  %s: %s\n", text, error.text);
     return value;
+}
+
+/* A body in few signs: ' stands for ". */
+static inline json_t *quick(const char *text)
+{
+    char *copy = copy_text(text);
+    json_t *value;
+
+    for (char *at = copy; *at; at++)
+        if (*at == '\'')
+            *at = '"';
+    value = parse(copy);
+    free(copy);
+    return value;
+}
+
+static inline int say(struct scene *scene, const char *kind, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static inline int say(struct scene *scene, const char *kind, const char *format, ...)
+{
+    char text[2000];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return scene_append(scene, kind, quick(text));
 }
 
 /* An id that looks like a SHA-256: the number in hexadecimal, 64 digits. */
@@ -171,6 +201,55 @@ static inline json_t *run_ended(int64_t id, const char *outcome, const char *cla
         (void)json_object_set_new(body, "verify",
                                   json_pack("{s:s, s:s}", "method", "read-back", "digest", "crc32:cafebabe"));
     return body;
+}
+
+/* Answers ------------------------------------------------------------------------------------------------ */
+
+struct reply {
+    json_t *answer;
+    struct error error;
+    bool done;
+};
+
+static inline void on_answer(void *context, json_t *answer, const struct error *error)
+{
+    struct reply *reply = context;
+
+    CHECK(!reply->done);
+    CHECK((answer == NULL) == (error != NULL));
+    reply->done = true;
+    reply->answer = answer;
+    if (error)
+        reply->error = *error;
+}
+
+static inline json_t *await(struct scene *scene, struct reply *reply)
+{
+    while (!reply->done)
+        (void)uv_run(&scene->loop, UV_RUN_ONCE);
+    return reply->answer;
+}
+
+/* `json` must be `text`, whatever the order of keys. Takes the reference. */
+static inline void check_json(json_t *json, const char *text)
+{
+    json_t *want = parse(text);
+
+    if (!CHECK(json_equal(json, want))) {
+        char *got = json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : copy_text("nothing");
+
+        (void)fprintf(stderr, "  got:  %s\n  want: %s\n", got, text);
+        free(got);
+    }
+    json_decref(want);
+    json_decref(json);
+}
+
+static inline const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "(null)";
 }
 
 /* Raw access --------------------------------------------------------------------------------------------- */
