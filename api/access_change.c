@@ -50,6 +50,15 @@ static bool is_name_of_key(const struct access *access, const char *name)
     return false;
 }
 
+/* A key may be followed by one of the same name, but only where the one before can be revoked here. */
+static bool is_name_of_given_key(const struct access *access, const char *name)
+{
+    for (size_t i = 0; i < access->key_count; i++)
+        if (!access->keys[i]->id[0] && !strcmp(access->keys[i]->name, name))
+            return true;
+    return false;
+}
+
 /* Members that an order has and nobody knows are mistakes. */
 static const char *unknown_member(const json_t *order, const char *known)
 {
@@ -179,6 +188,11 @@ void access_key_create(struct access *access, const json_t *order, const char *b
     }
     if (user_find(access, deed->name)) {
         deed_refuse(deed, -EEXIST, "%s is a user; the record must tell them apart", deed->name);
+        return;
+    }
+    if (is_name_of_given_key(access, deed->name)) {
+        deed_refuse(deed, -EEXIST, "%s is a key of the key file; the record must tell them apart",
+                    deed->name);
         return;
     }
     memcpy(key.name, deed->name, sizeof key.name);

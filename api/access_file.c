@@ -201,7 +201,7 @@ static bool load_all(struct access *access, json_t *file)
     size_t i;
 
     if (json_unpack(file, "{s:i, s:o, s:o !}", "version", &version, "keys", &keys, "users", &users) ||
-        version != 1)
+        version != 1 || !json_is_array(keys) || !json_is_array(users))
         return false;
     json_array_foreach (keys, i, item) {
         if (!load_key(access, item))

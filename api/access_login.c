@@ -15,6 +15,7 @@
 struct attempt {
     struct access *access;
     char name[ROLE_NAME_MAX], from[48];
+    char hash[crypto_pwhash_STRBYTES]; /* that his password fits */
     bool known;
     enum login_result result;
     int retry_s;
@@ -25,6 +26,7 @@ struct attempt {
 static void attempt_end(struct attempt *attempt, const struct login *login)
 {
     attempt->done(attempt->context, login);
+    sodium_memzero(attempt->hash, sizeof attempt->hash);
     free(attempt);
 }
 
@@ -54,6 +56,15 @@ json_t *access_who(const struct access *access, const struct caller *caller)
                      caller->how, "expires", session ? expires_of(access, session) : json_null());
 }
 
+/* One more session of this name will be there. */
+static void make_room(struct access *access, const char *name)
+{
+    uint64_t ended = sessions_make_room(access->sessions, name);
+
+    if (ended)
+        credential_end(access, ended);
+}
+
 static void grant(struct attempt *attempt)
 {
     struct access *access = attempt->access;
@@ -62,10 +73,12 @@ static void grant(struct attempt *attempt)
     char token[SESSION_TOKEN_MAX];
     const struct session *session;
 
-    if (!user || user->leaving) { /* removed while his password was being checked */
+    /* Removed, or with another password, while this one was being checked. */
+    if (!user || user->leaving || strcmp(user->hash, attempt->hash) != 0) {
         attempt_end(attempt, &(struct login){.result = LOGIN_REFUSED});
         return;
     }
+    make_room(access, user->name);
     session = session_open(access->sessions, user->name, ++access->last_credential, expires_us, token);
     attempt_end(attempt, &(struct login){.result = LOGIN_GRANTED,
                                          .token = token,
@@ -113,8 +126,8 @@ static void on_checked(void *context, bool good, const char *hash)
     struct attempt *attempt = context;
     char of_name[80], of_address[80];
 
-    (void)hash;
     if (good && attempt->known) {
+        (void)snprintf(attempt->hash, sizeof attempt->hash, "%s", hash);
         door_names(attempt, of_name, of_address);
         lock_out_clear(attempt->access->limits, of_name);
         lock_out_clear(attempt->access->limits, of_address);
@@ -191,10 +204,12 @@ static void on_going_recorded(void *context, int status, const struct error *err
     struct access *access = going->access;
     int64_t now_us = clock_monotonic_us(access->api->clock);
 
-    if (status == 0 && !going->credential && !session_of_hash(access->sessions, going->hash, now_us))
+    if (status == 0 && !going->credential && !session_of_hash(access->sessions, going->hash, now_us)) {
+        make_room(access, going->name);
         session_admit(access->sessions, going->hash, going->name, ++access->last_credential,
                       now_us + access->session_s * INT64_C(1000000))
             ->certificate = true;
+    }
     going->done(going->context, status < 0 ? error : NULL);
     free(going);
 }

@@ -116,8 +116,13 @@ static bool read_cookie(const struct request *request, char *token, size_t size)
 /* Whoever passes on what others send is not where it comes from. */
 static bool is_from_here(const struct request *request)
 {
-    return request->from_loopback && !request_header(request, "X-Forwarded-For") &&
-           !request_header(request, "Forwarded");
+    static const char *const passed_on[] = {"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP",
+                                            "Via"};
+
+    for (size_t i = 0; i < sizeof passed_on / sizeof passed_on[0]; i++)
+        if (request_header(request, passed_on[i]))
+            return false;
+    return request->from_loopback;
 }
 
 static void take_caller(struct request *request, const struct caller *caller)
@@ -226,6 +231,23 @@ bool identify(struct request *request)
     return request->roles & needed || refuse_role(request, needed);
 }
 
+/* Between the header and the end of the body there is time for a key to be revoked or a role to be taken
+ * away: what counts is who it is when something is done. */
+static bool is_still_allowed(struct request *request)
+{
+    const struct api *api = request->context;
+    const char *why = "";
+    unsigned needed = api->roles[request->match.route - api_routes];
+    struct caller caller = {.name = ""};
+
+    if (request->match.route->open)
+        return true;
+    if (find_caller(request, &caller, &why) != SHOWN_GOOD)
+        return refuse_unknown(request, true, why);
+    take_caller(request, &caller);
+    return request->roles & needed || refuse_role(request, needed);
+}
+
 static void on_admitted(void *context, const struct error *error)
 {
     struct request *request = context;
@@ -247,8 +269,11 @@ static void on_admitted(void *context, const struct error *error)
 void call_handler(struct request *request)
 {
     const struct api *api = request->context;
-    const struct tls_peer *peer = request->unrecorded ? request_peer(request) : NULL;
+    const struct tls_peer *peer;
 
+    if (!is_still_allowed(request))
+        return;
+    peer = request->unrecorded ? request_peer(request) : NULL;
     if (peer)
         access_admit(api->access, peer, request->from, on_admitted, request);
     else

@@ -4,7 +4,8 @@
 #include "handlers.h"
 #include "router.h"
 
-#define RUN_QUERY    "serial uid image work_order station by recipe pool outcome from to limit cursor format"
+#define RUN_QUERY                                                                                            \
+    "serial uid image work_order station by recipe pool outcome from to limit cursor format brief"
 #define PAGE_QUERY   "limit cursor"
 #define UPLOAD_QUERY "name address"
 

@@ -164,6 +164,18 @@ static void start_export(struct request *request, const struct store_run_filter 
     ask(export, on_first_page);
 }
 
+/* Whether `brief` is true; false when it is neither of both, which has been answered then. */
+static bool read_brief(struct request *request, bool *brief)
+{
+    const char *text = target_parameter(&request->target, "brief");
+
+    *brief = text && !strcmp(text, "true");
+    if (!text || *brief || !strcmp(text, "false"))
+        return true;
+    reply_problem(request, PROBLEM_BAD_PARAMETER, "brief is '%s'; expected true or false", text);
+    return false;
+}
+
 static bool read_filter(struct request *request, struct store_run_filter *filter)
 {
     static const char *const outcomes = "pass fail aborted unknown";
@@ -212,9 +224,12 @@ void run_list_answer(struct request *request, int64_t job)
     struct store_page page;
     bool csv;
 
-    if (!reply_page(request, &page) || !read_filter(request, &filter) || !read_format(request, &csv))
+    if (!reply_page(request, &page) || !read_filter(request, &filter) || !read_format(request, &csv) ||
+        !read_brief(request, &filter.brief))
         return;
-    if (csv)
+    if (csv && filter.brief)
+        reply_problem(request, PROBLEM_BAD_PARAMETER, "brief is for JSON; an export has all columns");
+    else if (csv)
         start_export(request, &filter, &page);
     else
         store_runs(api->store, &filter, &page, reply_with_answer, request);

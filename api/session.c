@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SESSIONS_MAX 1024
+#define SESSIONS_MAX  1024
+#define SESSIONS_EACH 32 /* of one name */
 
 struct sessions {
     size_t count;
@@ -32,6 +33,25 @@ static void drop(struct sessions *sessions, size_t at)
     sessions->count--;
     memmove(&sessions->items[at], &sessions->items[at + 1],
             (sessions->count - at) * sizeof sessions->items[0]);
+}
+
+uint64_t sessions_make_room(struct sessions *sessions, const char *name)
+{
+    size_t oldest = 0, count = 0;
+    uint64_t credential;
+
+    for (size_t i = sessions->count; i-- > 0;)
+        if (!strcmp(sessions->items[i].name, name)) {
+            oldest = i;
+            count++;
+        }
+    if (count < SESSIONS_EACH)
+        oldest = 0;
+    if (count < SESSIONS_EACH && sessions->count < SESSIONS_MAX)
+        return 0;
+    credential = sessions->items[oldest].credential;
+    drop(sessions, oldest);
+    return credential;
 }
 
 struct session *session_admit(struct sessions *sessions, const unsigned char hash[SESSION_HASH_BYTES],

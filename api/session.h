@@ -26,8 +26,11 @@ struct sessions;
 struct sessions *sessions_new(void);
 void sessions_free(struct sessions *sessions);
 
-/* Opens one and makes its cookie. When there are too many the oldest ends. The pointer is good until the next
- * call that adds or ends. */
+/* Ends one when there are too many, to be called before one is added: the oldest of the same name when that
+ * name has many, so that nobody can log the others out by logging in, else the oldest. Its credential, or 0.
+ */
+uint64_t sessions_make_room(struct sessions *sessions, const char *name);
+/* Opens one and makes its cookie. The pointer is good until the next call that adds or ends. */
 struct session *session_open(struct sessions *sessions, const char *name, uint64_t credential,
                              int64_t expires_us, char token[SESSION_TOKEN_MAX]);
 struct session *session_admit(struct sessions *sessions, const unsigned char hash[SESSION_HASH_BYTES],

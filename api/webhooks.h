@@ -14,7 +14,6 @@
 #include <stdint.h>
 
 struct api;
-struct request;
 struct webhooks;
 
 struct webhooks_options {
@@ -44,10 +43,5 @@ struct webhooks_statistics {
     int64_t behind;       /* facts that the slowest active one has still to look at */
 };
 struct webhooks_statistics webhooks_statistics(const struct webhooks *webhooks);
-
-/* Answer the three routes. */
-void webhooks_list(struct webhooks *webhooks, struct request *request);
-void webhooks_create(struct webhooks *webhooks, struct request *request);
-void webhooks_remove(struct webhooks *webhooks, struct request *request);
 
 #endif

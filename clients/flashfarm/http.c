@@ -18,6 +18,14 @@
 #define PAGE_MOST        1000
 #define CERTIFICATE_MOST 65536
 
+/* There may have been a password or a key in it. */
+static void free_wiped(char *text, size_t size)
+{
+    if (text)
+        sodium_memzero(text, size);
+    free(text);
+}
+
 /* ---- where it is ---- */
 
 /* The key on a line of a daemon's key file, "NAME KEY" or "KEY"; NULL when it is blank or a comment. */
@@ -167,6 +175,7 @@ void server_clear(struct server *server)
 {
     free(server->url);
     free(server->key);
+    free_wiped(server->cookie, server->cookie ? strlen(server->cookie) : 0);
     free(server->ca);
     free(server->certificate);
     free(server->own);
@@ -288,9 +297,10 @@ void server_prepare(const struct server *server, CURL *curl, const char *path, s
     (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, SILENCE_LIMIT_S);
     set_trust(server, curl);
-    (void)curl_easy_setopt(curl, CURLOPT_COOKIEFILE, ""); /* kept for the time of this command */
-    if (server->logged_in)
+    if (server->cookie) {
+        (void)curl_easy_setopt(curl, CURLOPT_COOKIE, server->cookie);
         add_header(headers, "Origin", server->url); /* no other site makes us do this */
+    }
     if (server->key) {
         char *value = format_text("Bearer %s", server->key);
 
@@ -336,12 +346,14 @@ static int read_answer(CURL *curl, const struct text *answer, json_t **body, str
     return 0;
 }
 
-/* There may have been a password or a key in it. */
-static void free_wiped(char *text, size_t size)
+/* "name=value" of the first cookie that was answered. */
+static char *read_cookie(CURL *curl)
 {
-    if (text)
-        sodium_memzero(text, size);
-    free(text);
+    struct curl_header *header;
+
+    if (curl_easy_header(curl, "Set-Cookie", 0, CURLH_HEADER, -1, &header))
+        return NULL;
+    return format_text("%.*s", (int)strcspn(header->value, ";"), header->value);
 }
 
 int http_call(struct server *server, const struct request *request, json_t **body, struct error *error)
@@ -373,6 +385,8 @@ int http_call(struct server *server, const struct request *request, json_t **bod
         code = curl_easy_perform(server->curl);
         status = code ? server_unreachable(server, code, details, error)
                       : read_answer(server->curl, &answer, body, error);
+        if (status == 0 && request->cookie)
+            *request->cookie = read_cookie(server->curl);
     }
     curl_easy_reset(server->curl); /* it must not keep pointers into this frame */
     curl_slist_free_all(headers);
@@ -384,16 +398,14 @@ int http_call(struct server *server, const struct request *request, json_t **bod
 int server_log_in(struct server *server, const char *name, const char *password, struct error *error)
 {
     json_t *body = json_pack("{s:s, s:s}", "name", name, "password", password);
-    struct request request = {.method = "POST", .path = "/v1/session", .body = body};
+    struct request request = {
+        .method = "POST", .path = "/v1/session", .body = body, .cookie = &server->cookie};
     int status = body ? http_call(server, &request, NULL, error)
                       : error_set(error, -EINVAL, "the password is not UTF-8");
 
     json_decref(body);
-    if (status == 0) {
-        free(server->key);
-        server->key = NULL;
-        server->logged_in = true;
-    }
+    free(server->key);
+    server->key = NULL;
     return status;
 }
 

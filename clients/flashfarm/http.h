@@ -20,7 +20,7 @@ struct server {
     char *
         certificate; /* PEM: that very one the daemon must have, whatever its name; NULL: any with its name */
     char *own, *own_key; /* PEM files: certificate and key of who calls; NULL: none */
-    bool logged_in;      /* requests have the cookie of a log-in, and no key */
+    char *cookie;        /* of a log-in, in place of the key; NULL: none */
     CURL *curl;
 };
 
@@ -47,6 +47,7 @@ struct request {
     const char *type;   /* of the file; NULL: application/octet-stream */
     const char *idempotency_key;
     int64_t if_match; /* the `fact` of what is to be changed, as it was read; 0: none */
+    char **cookie;    /* becomes the one that is answered, or NULL, to be freed; may be NULL */
 };
 
 /* `body` becomes a new reference to the JSON answer, or NULL when the answer has none; may be NULL. */

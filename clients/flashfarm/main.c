@@ -181,14 +181,15 @@ const size_t command_count = sizeof commands / sizeof commands[0];
 
 static void print_exit_codes(FILE *out)
 {
-    (void)fputs("\nExit codes:\n"
-                "  0  done; for program: every unit that was asked for passed\n"
-                "  1  units failed, or fewer than asked for were programmed; dry run, lint: an error is found\n"
-                "  2  the command line, a local file or a key cannot be used\n"
-                "  3  the daemon cannot be reached\n"
-                "  4  the daemon refused\n"
-                "  5  the record did not pass its verification\n",
-                out);
+    (void)fputs(
+        "\nExit codes:\n"
+        "  0  done; for program: every unit that was asked for passed\n"
+        "  1  units failed, or fewer than asked for were programmed; dry run, lint: an error is found\n"
+        "  2  the command line, a local file or a key cannot be used\n"
+        "  3  the daemon cannot be reached\n"
+        "  4  the daemon refused\n"
+        "  5  the record did not pass its verification\n",
+        out);
 }
 
 static void print_help(FILE *out)

@@ -44,6 +44,7 @@ enum option {
     OPTION_TO,
     OPTION_STATE,
     OPTION_LIMIT,
+    OPTION_CSV,
     OPTION_TOPICS,
     OPTION_OUTPUT,
     OPTION_RECIPE,

@@ -116,8 +116,8 @@ static bool ask(const char *question, char line[PASSWORD_MAX])
     (void)sigaddset(&later, SIGINT);
     (void)sigaddset(&later, SIGTSTP);
     (void)sigprocmask(SIG_BLOCK, &later, &before);
+    set_echo(false); /* first: it forgets what was typed before anybody was asked */
     (void)fputs(question, stderr);
-    set_echo(false);
     good = read_line(stdin, line);
     set_echo(true);
     (void)fputc('\n', stderr);

@@ -107,13 +107,22 @@ static int read_word32(const char *name, const json_t *value, uint32_t *word, st
     return 0;
 }
 
+/* It goes into sentences, of which each is one line. */
+static bool has_control(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7F)
+            return true;
+    return false;
+}
+
 static int read_name(const char *name, const json_t *value, char **copy, struct error *error)
 {
     const char *text = json_string_value(value);
 
     if (!text || json_string_length(value) == 0 || json_string_length(value) > NAME_MAX_BYTES ||
-        strlen(text) != json_string_length(value))
-        return refuse(error, name, "a text of 1 to 64 bytes");
+        strlen(text) != json_string_length(value) || has_control(text))
+        return refuse(error, name, "a text of 1 to 64 bytes without control characters");
     *copy = copy_text(text);
     return 0;
 }

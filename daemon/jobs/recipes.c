@@ -13,6 +13,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define NAME_MAX_BYTES 63
 #define HASH_TEXT      (2 * crypto_hash_sha256_BYTES + 1)
@@ -63,12 +64,13 @@ static bool is_name(const char *text)
 
 struct recipe_name {
     char name[NAME_MAX_BYTES + 1];
-    int64_t version; /* 0: the newest released one */
+    int64_t version;  /* 0: the newest released one */
+    const char *hash; /* that it must have, or NULL */
 };
 
 static int refuse_name(struct error *error)
 {
-    return error_set(error, -EINVAL, "recipe: expected \"NAME\", \"NAME/VERSION\" or {name, version}");
+    return error_set(error, -EINVAL, "recipe: expected \"NAME\", \"NAME/VERSION\" or {name, version, hash}");
 }
 
 static bool read_version(const char *text, int64_t *version)
@@ -88,6 +90,19 @@ static int read_name(struct recipe_name *read, const char *text, size_t size, st
     return is_name(read->name) ? 0 : refuse_name(error);
 }
 
+/* What is said beside the name is not overheard: a hash that nobody compares would promise too much. */
+static int read_hash(struct recipe_name *read, const json_t *named, struct error *error)
+{
+    size_t known = (json_object_get(named, "name") != NULL) + (json_object_get(named, "version") != NULL) +
+                   (json_object_get(named, "hash") != NULL);
+    const json_t *hash = json_object_get(named, "hash");
+
+    read->hash = json_string_value(hash);
+    if (json_object_size(named) != known || (hash && !json_is_null(hash) && !read->hash))
+        return refuse_name(error);
+    return 0;
+}
+
 static int read_named(struct recipe_name *read, const json_t *named, struct error *error)
 {
     const char *text = json_string_value(json_is_object(named) ? json_object_get(named, "name") : named);
@@ -102,6 +117,8 @@ static int read_named(struct recipe_name *read, const json_t *named, struct erro
         if (read->version <= 0)
             return refuse_name(error);
     }
+    if (read_hash(read, named, error) < 0)
+        return error->code;
     return read_name(read, text, slash ? (size_t)(slash - text) : strlen(text), error);
 }
 
@@ -140,6 +157,9 @@ int recipe_resolve(struct farm *farm, const json_t *named, enum order_right righ
                                                   name.version ? " of that version" : "")
                                       : error->code;
     status = check_runnable(found, right, error);
+    if (status == 0 && name.hash && strcasecmp(name.hash, text_of(found, "hash")) != 0)
+        status = error_set(error, -EINVAL, "recipe: %s/%lld has not that hash", text_of(found, "name"),
+                           (long long)number_of(found, "version"));
     if (status == 0) {
         *content = json_deep_copy(json_object_get(found, "content"));
         *recipe = json_pack("{s:O,s:O,s:O,s:O}", "name", json_object_get(found, "name"), "version",

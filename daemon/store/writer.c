@@ -166,8 +166,8 @@ static int add(struct writer *writer, struct append *append, struct position *at
     return code ? code : database_run(database, QUERY_RELEASE, error);
 }
 
-/* SQLite has often rolled back already when a write fails. A rollback can fail too, for want of memory; then the
- * next batch tries again before it begins. */
+/* SQLite has often rolled back already when a write fails. A rollback can fail too, for want of memory; then
+ * the next batch tries again before it begins. */
 static int leave_transaction(struct writer *writer, struct error *error)
 {
     if (sqlite3_get_autocommit(writer->database.handle))

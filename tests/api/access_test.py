@@ -293,7 +293,7 @@ def play_keys():
         listed = host.ask("GET", "/v1/keys").json["items"]
         check("key" not in listed[0] and listed[0]["last_used"], f"shown once, and used: {listed}")
         same(host.ask("GET", "/v1/session", key=made["key"][:-1] + "~").status, 401, "nearly the key")
-        for order, status in (({"name": "x", "roles": []}, 422), ({"name": "x", "roles": ["root"]}, 422),
+        for order, status in (({"name": "local", "roles": ["mes"]}, 409), ({"name": "x", "roles": []}, 422), ({"name": "x", "roles": ["root"]}, 422),
                               ({"name": "a b", "roles": ["mes"]}, 422), ({"roles": ["mes"]}, 422),
                               ({"name": "x", "roles": ["mes"], "expires": "2020-01-01T00:00:00Z"}, 422),
                               ({"name": "x", "roles": ["mes"], "expires": 5}, 422),
@@ -310,8 +310,9 @@ def play_keys():
         same(host.ask("DELETE", "/v1/keys/nosuchkey0").status, 404, "no such key")
         same([(f["action"], f["name"], f["by"]) for f in host.facts("access.key")],
              [("created", "line-2", "local"), ("created", "brief", "local"), ("revoked", "line-2", "local")], "facts")
-        same(host.ask("GET", "/v1/stations", headers={"X-Forwarded-For": "192.0.2.1"}).status, 401,
-             "the daemon's own key, passed on by a proxy")
+        for header in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
+            same(host.ask("GET", "/v1/stations", headers={header: "192.0.2.1"}).status, 401,
+                 f"the daemon's own key, passed on by a proxy with {header}")
         lasting = host.make_key("lasting", ["auditor"])
         host.check_secrets()
         host.stop(signal.SIGKILL)
@@ -399,6 +400,7 @@ def play_rate():
 # --- people ---------------------------------------------------------------------------------------------------
 
 EVA = "correct horse battery staple"
+UWE = "tin whistle on the roof"
 
 
 def play_sessions():
@@ -463,6 +465,67 @@ def check_refused_logins(host):
                  {"name": "eva", "password": "x" * 2000}):
         same(host.ask("POST", "/v1/session", body, "").status, 422, f"a log-in with {list(body)}")
     same(host.ask("POST", "/v1/session", "name=eva", "", {"Content-Type": "text/plain"}).status, 415, "as a form")
+
+
+def begin_order(host, headers):
+    """The header of a request and a little of its body."""
+    body = json.dumps({"name": "late", "roles": ["auditor"]}).encode()
+    connection = host.connect()
+    connection.putrequest("POST", "/v1/keys")
+    for name, value in (headers | {"Content-Type": "application/json", "Content-Length": str(len(body))}).items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(body[:5])
+    same(host.ask("GET", "/v1/session").status, 200, "the daemon has seen the header, which came before")
+    return connection, body[5:]
+
+
+def end_order(order):
+    connection, rest = order
+    connection.send(rest)
+    with contextlib.closing(connection):
+        return connection.getresponse().status
+
+
+def play_meanwhile():
+    """What is taken away between the header of a request and its body is not there any more."""
+    with Host().start() as host:
+        key = host.make_key("hasty", ["admin"])
+        bearer = {"Authorization": f"Bearer {key['key']}"}
+        same(end_order(begin_order(host, bearer)), 201, "an order in two pieces")
+        order = begin_order(host, bearer)
+        same(host.ask("DELETE", "/v1/keys/" + key["id"]).status, 204, "revoke")
+        same(end_order(order), 401, "the key was revoked meanwhile")
+        host.make_user("eva", ["admin"], EVA)
+        _, cookie = host.log_in("eva", EVA)
+        site = cookie | {"Sec-Fetch-Site": "same-origin"}
+        order = begin_order(host, site)
+        same(host.ask("PUT", "/v1/users/eva", {"roles": ["auditor"]}).status, 200, "a role less")
+        same(end_order(order), 403, "the role was taken away meanwhile")
+        host.ask("PUT", "/v1/users/eva", {"roles": ["admin"]})
+        order = begin_order(host, site)
+        same(host.ask("DELETE", "/v1/users/eva").status, 204, "nobody now")
+        same(end_order(order), 401, "the user was removed meanwhile")
+        same([fact["name"] for fact in host.facts("access.key")], ["hasty", "late", "hasty"], "keys on the record")
+        check_many_sessions(host)
+
+
+def check_many_sessions(host):
+    """Who logs in again and again ends sessions of his own, with all that hangs on them."""
+    host.make_user("eva", ["auditor"], EVA)
+    host.make_user("uwe", ["auditor"], UWE)
+    _, other = host.log_in("uwe", UWE)
+    _, first = host.log_in("eva", EVA)
+    stream = host.connect()
+    stream.request("GET", "/v1/events", headers=first)
+    response = stream.getresponse()
+    stream.sock.settimeout(6)
+    for _ in range(32):
+        _, last = host.log_in("eva", EVA)
+    same(host.ask("GET", "/v1/session", key="", headers=first).status, 401, "his first of 33 sessions")
+    same(host.ask("GET", "/v1/session", key="", headers=last).status, 200, "his last")
+    same(host.ask("GET", "/v1/session", key="", headers=other).status, 200, "somebody else's")
+    check_cut_off((stream, response), "the stream of a session that made room")
 
 
 def play_users():
@@ -561,7 +624,7 @@ def play_refusals():
             host.refuses("can be read by others", name)
             os.chmod(path, 0o600)
         path = os.path.join(host.state, "access.json")
-        for text in ("{", "{}", '{"version": 2, "keys": [], "users": []}',
+        for text in ("{", "{}", '{"version": 1, "keys": {}, "users": []}', '{"version": 1, "keys": [], "users": ""}', '{"version": 2, "keys": [], "users": []}',
                      '{"version": 1, "keys": [{}], "users": []}', '{"version": 1, "keys": [], "users": [{"name": "x"}]}'):
             with open(path, "w", encoding="ascii") as file:
                 file.write(text)
@@ -723,8 +786,8 @@ def check_network(host):
 
 
 def main():
-    plays = [play_routes, play_keys, play_key_file, play_rate, play_sessions, play_users, play_lock_out, play_refusals,
-             play_tls]
+    plays = [play_routes, play_keys, play_key_file, play_rate, play_sessions, play_meanwhile, play_users,
+             play_lock_out, play_refusals, play_tls]
     for play in plays:
         if ONLY and play.__name__.removeprefix("play_") not in ONLY:
             continue

@@ -221,6 +221,8 @@ def test_refusals(contract):
         ("GET", "/v1/runs", 400, "bad-parameter", {"query": "?job=0"}),
         ("GET", "/v1/runs", 400, "bad-parameter", {"query": "?format=xml"}),
         ("GET", "/v1/runs", 400, "bad-parameter", {"query": "?format=csv&cursor=nonsense"}),
+        ("GET", "/v1/runs", 400, "bad-parameter", {"query": "?brief=yes"}),
+        ("GET", "/v1/runs", 400, "bad-parameter", {"query": "?brief=true&format=csv"}),
         ("GET", "/v1/runs", 400, "bad-request", {"query": "?serial=%ff"}),
         ("GET", "/v1/runs", 400, "bad-request", {"query": "?limit=1&limit=2"}),
         ("GET", "/v1/jobs", 400, "bad-parameter", {"query": "?cursor=nonsense"}),
@@ -404,6 +406,10 @@ def test_record(contract, image, job):
         items = contract.ask("GET", "/v1/runs", 200, query=query).json["items"]
         check(run["id"] in [r["id"] for r in items], f"runs{query}")
     same(contract.ask("GET", "/v1/runs", 200, query="?outcome=unknown").json["items"], [], "no unknown run")
+    whole = contract.ask("GET", "/v1/runs", 200, query="?brief=false").json["items"]
+    brief = contract.ask("GET", "/v1/runs", 200, query="?brief=true").json["items"]
+    same([{name: run[name] for name in brief[0]} for run in whole], brief, "the same runs in brief")
+    same("phases" in brief[0], False, "brief leaves the phases out")
     recorded = [r["id"] for r in runs if r["station"] == "A2"][0]
     text = contract.ask("GET", "/v1/runs/{id}/dialogue", 200, id=recorded).json["dialogue"]
     check("# chip: stm32f103xb\n" in text and "# expect: pass" in text and "\n> 7F\n" in text, "what was said")

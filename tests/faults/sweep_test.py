@@ -56,7 +56,7 @@ class Sweep:
         self.scene, self.shim, self.checks = scene, shim, scene.checks
         self.product = serials.Product()
         self.drawer = serials.Drawer(self.checks)
-        self.turns = self.deaths = self.refused = 0
+        self.turns = self.deaths = self.refused = self.stuck = 0
         self.outcomes = {}
         self.looked_at = 0  # runs
         self.calls = {}  # of a turn without a fault
@@ -89,6 +89,8 @@ class Sweep:
         self.revive(kind, log)
         answer = answer or self.ask_again(kind, log, key)
         job = self.settle(kind, log, answer)
+        if kind == "memory":
+            self.restart_stuck(log)
         self.look(job, answer, hits)
         return hits > 0, calls
 
@@ -171,6 +173,18 @@ class Sweep:
             self.refused += 1
             self.check(answer.status >= 500 and (kind == "memory" or answer.json.get("detail")), f"refused: {answer}")
         return None
+
+    def restart_stuck(self, log):
+        """SQLite can take want of memory for a wrong fact. Then the outcome is given up, with a word, and its station
+        stands until the next start, which calls the run unknown."""
+        if not self.scene.query("SELECT 1 FROM run WHERE outcome IS NULL"):
+            return
+        said = "".join(self.scene.daemon.log[log:])
+        self.check("cannot be recorded" in said, f"a run has no end, and nobody says why: {said[-1000:]}")
+        self.stuck += 1
+        self.scene.daemon.stop()
+        self.scene.daemon.start()
+        self.rest()
 
     # -- afterwards
 
@@ -321,7 +335,7 @@ def main():
         serials.check_gaps(scene)
         serials.check_drawer(scene, sweep.drawer)
         scene.check_runs()
-        print(f"{sweep.turns} orders, {sweep.deaths} deaths, {sweep.refused} refused; {sweep.outcomes}; "
+        print(f"{sweep.turns} orders, {sweep.deaths} deaths, {sweep.refused} refused, {sweep.stuck} stuck; {sweep.outcomes}; "
               f"{len(sweep.drawer.boards)} serials in chips")
         checks.equal(scene.daemon.stop(), 0, "exit status")
         scene.audit()

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* A fake whose api has a directory of its own. */
@@ -286,6 +286,41 @@ static void test_webhook_given_up(void)
     end(&scene);
 }
 
+/* A request that comes before the record has answered waits for it. */
+static void test_webhook_early(void)
+{
+    static const char text[] = "GET /v1/webhooks HTTP/1.1\r\n" AUTH "\r\n";
+    struct api_options options;
+    struct scene scene;
+    char buffer[4096] = "";
+    int fd;
+
+    fake_init(&scene.fake, &options);
+    scene.fake.mute = true;
+    begin_with(&scene, &options);
+    fd = client_open(&scene.fake);
+    client_send(&scene.fake, fd, text, sizeof text - 1);
+    client_idle(&scene.fake, 20);
+    CHECK(recv(fd, buffer, sizeof buffer - 1, MSG_DONTWAIT) < 0);
+    scene.fake.mute = false;
+    (void)client_receive(&scene.fake, fd, buffer, sizeof buffer, "\"next\":null}");
+    CHECK(answer_status(buffer) == 200);
+    (void)close(fd);
+    end(&scene);
+
+    /* Or for the stop, whichever comes first. */
+    fake_init(&scene.fake, &options);
+    scene.fake.mute = true;
+    begin_with(&scene, &options);
+    fd = client_open(&scene.fake);
+    client_send(&scene.fake, fd, text, sizeof text - 1);
+    client_idle(&scene.fake, 20);
+    end(&scene);
+    memset(buffer, 0, sizeof buffer);
+    CHECK(recv(fd, buffer, sizeof buffer - 1, 0) > 0 && answer_status(buffer) == 503);
+    (void)close(fd);
+}
+
 /* Stopped with a webhook that is being made, one that is under way, one that waits. */
 static void test_webhook_stop(void)
 {
@@ -324,6 +359,7 @@ static const struct test tests[] = {
     {"parts of webhooks", test_webhook_parts},
     {"hosts of webhooks", test_webhook_hosts},
     {"a webhook that is given up", test_webhook_given_up},
+    {"early request for webhooks", test_webhook_early},
     {"stop with webhooks", test_webhook_stop},
 };
 

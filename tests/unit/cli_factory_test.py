@@ -6,10 +6,12 @@ keys and people, backups and evidence, TLS.
 cli_factory_test.py FLASHFARM FLASHFARMD FLASHFARM_SIM [unittest arguments]
 """
 
+import csv
 import json
 import os
 import pty
 import re
+import select
 import shutil
 import socket
 import stat
@@ -182,6 +184,9 @@ class Units(Case):
         self.assertRegex(text, r"(?m)^unit serial U-0000015, uid [0-9a-f]{24}, 1 run$")
         self.assertRegex(text, r"(?m)^  numbers +U-0000015 of units$")
         self.assertEqual(len(self.ask("runs", "--pool", "units", "--by", "local")["items"]), 2)
+        lines = list(csv.DictReader(self.cli("runs", "--pool", "units", "--csv").stdout.splitlines()))
+        self.assertEqual({line["serial"] for line in lines}, {"U-0000015", "U-0000023"})
+        self.assertEqual(len(self.cli("runs", "--pool", "units", "--csv", "--limit", "1").stdout.splitlines()), 2)
 
         again = self.cli("submit", jobs, code=1)
         self.assertRegex(again.stdout, "aborted +wrong-board .*has shipped as U-00000")
@@ -336,6 +341,7 @@ class Access(Case):
         seen = b""
         for question in (b"new password: ", b"once more: "):
             while not seen.endswith(question):
+                self.assertTrue(select.select([leader], [], [], LIMIT_S)[0], seen)
                 seen += os.read(leader, 1000)
             os.write(leader, b"a secret of eighteen\n")
         try:

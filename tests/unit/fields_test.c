@@ -191,6 +191,8 @@ static const struct form blobs[] = {
     {3, "bytes", UNIT, NULL, "{\"v\": {\"base64\": \"AP+h\"}}", "00ffa1"},
     {2, "bytes", UNIT, NULL, "{\"v\": {\"base64\": \"AP8=\"}}", "00ff"},
     {2, "bytes", UNIT, NULL, "{\"v\": {\"base64\": \"AP8\"}}", "!base64"},
+    {3, "bytes", UNIT, NULL, "{\"v\": {\"base64\": \"\xc3\x84+h\"}}",
+     "!base64"}, /* no digits, though decoders take them */
     {2, "bytes", UNIT, NULL, "{\"v\": {\"hex\": \"00f\"}}", "!hex"},
     {2, "bytes", UNIT, NULL, "{\"v\": {\"hex\": \"00fg\"}}", "!hex"},
     {2, "bytes", UNIT, NULL, "{\"v\": {\"hex\": \"\"}}", "!hex"},
@@ -338,6 +340,7 @@ static void a_list_is_taken_whole_or_refused(void)
     refused(FIELD(", \"pad\": 256"), NULL, "pad", "0 to 255");
     refused(FIELD(", \"over_code\": 1"), NULL, "over_code", "true or false");
     refused("[{\"name\": \"\", \"address\": 0}]", NULL, "fields[0]", "1 to 64 bytes");
+    refused("[{\"name\": \"a\\nb\", \"address\": 0}]", NULL, "fields[0]", "control characters");
     refused("[{\"name\": \"a\", \"address\": \"12\"}]", NULL, "address", "0x08000000");
     refused("[{\"name\": \"a\", \"address\": \"0x\"}]", NULL, "address", "0x08000000");
     refused("[{\"name\": \"a\", \"address\": \"0x1g\"}]", NULL, "address", "0x08000000");

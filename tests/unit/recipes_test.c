@@ -397,6 +397,7 @@ static int resolve(struct hall *hall, json_t *named, enum order_right right)
 static void test_resolving(void)
 {
     struct hall *hall = hall_open(false);
+    json_t *hash;
 
     for (int version = 1; version <= 3; version++)
         CHECK(save(hall, "door", 0, content(hall->good), 0) == 0);
@@ -408,6 +409,15 @@ static void test_resolving(void)
     CHECK(resolve(hall, json_string("door/1"), ORDER_RELEASED) == 0 && number(hall, "version") == 1);
     CHECK(resolve(hall, json_pack("{s:s,s:i}", "name", "door", "version", 1), ORDER_RELEASED) == 0);
     CHECK(number(hall, "version") == 1);
+    hash = json_incref(json_object_get(hall->answer, "hash"));
+    CHECK(resolve(hall, json_pack("{s:s,s:i,s:O}", "name", "door", "version", 1, "hash", hash),
+                  ORDER_RELEASED) == 0);
+    CHECK(resolve(hall, json_pack("{s:s,s:n,s:n}", "name", "door", "version", "hash"), ORDER_RELEASED) == 0);
+    json_decref(hash);
+    CHECK(resolve(hall, json_pack("{s:s,s:s}", "name", "door", "hash", "00"), ORDER_ANY) == -EINVAL);
+    CHECK(says(hall, "has not that hash"));
+    CHECK(resolve(hall, json_pack("{s:s,s:i}", "name", "door", "hash", 1), ORDER_ANY) == -EINVAL);
+    CHECK(resolve(hall, json_pack("{s:s,s:{}}", "name", "door", "content"), ORDER_ANY) == -EINVAL);
     CHECK(resolve(hall, json_string("door/3"), ORDER_RELEASED) == -EACCES && says(hall, "a draft"));
     CHECK(resolve(hall, json_string("door/3"), ORDER_ANY) == 0);
     CHECK(command(hall, "door", 2, RECIPE_RETIRE, 0, "anna") == 0);
