@@ -164,11 +164,20 @@ static void deed_end(struct deed *deed)
     free(deed);
 }
 
+/* They are in the file, or could not be written. */
 static void end_all(struct list *deeds, const struct error *error)
 {
     LIST_EACH (node, deeds) {
         struct deed *deed = LIST_ENTRY(node, struct deed, node);
+        json_t *body = deed->body;
 
+        deed->body = NULL;
+        if (body && !error->code) {
+            list_remove(&deed->node);
+            deed_begin(deed, deed->kind, body);
+            continue;
+        }
+        json_decref(body);
         deed->error = *error;
         deed_end(deed);
     }
@@ -261,6 +270,7 @@ static void on_recorded(void *context, int status, const struct error *error)
 {
     struct deed *deed = context;
 
+    list_remove(&deed->node);
     if (status < 0) {
         if (deed->undo)
             deed->undo(deed);
@@ -277,7 +287,16 @@ void deed_begin(struct deed *deed, const char *kind, json_t *body)
 {
     const struct store_fact fact = {.kind = kind, .body = body};
 
+    list_append(&deed->access->recorded, &deed->node);
     store_append(deed->access->api->store, &fact, 1, on_recorded, deed);
+}
+
+void deed_begin_in_file(struct deed *deed, const char *kind, json_t *body)
+{
+    deed->kind = kind;
+    deed->body = body;
+    list_append(&deed->access->unsaved, &deed->node);
+    save(deed->access);
 }
 
 /* --- Who is it? ---------------------------------------------------------------------------------------- */
@@ -433,6 +452,7 @@ int access_open(struct access **access, struct api *api, const struct api_option
         (struct rate){.every_us = every_us, .depth_us = every_us * FALLBACK(options->rate_burst, 400)};
     new->session_s = FALLBACK(options->session_s, 8 * 3600);
     new->lock_out_ms = FALLBACK(options->lock_out_ms, 2000);
+    list_init(&new->recorded);
     list_init(&new->unsaved);
     list_init(&new->in_file);
     take_given_keys(new, options);

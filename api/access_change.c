@@ -41,9 +41,23 @@ json_t *access_users(const struct access *access)
     return list_of(items);
 }
 
-/* Who asks must be able to tell whose name it is on the record: a name is a user's or a key's, not both. */
-static bool is_name_of_key(const struct access *access, const char *name)
+/* Of a key that will be one when it is on the record. */
+static bool is_name_of_new_key(struct access *access, const char *name)
 {
+    LIST_EACH (node, &access->recorded) {
+        const struct deed *deed = LIST_ENTRY(node, struct deed, node);
+
+        if (deed->key && !strcmp(deed->key->name, name))
+            return true;
+    }
+    return false;
+}
+
+/* Who asks must be able to tell whose name it is on the record: a name is a user's or a key's, not both. */
+static bool is_name_of_key(struct access *access, const char *name)
+{
+    if (is_name_of_new_key(access, name))
+        return true;
     for (size_t i = 0; i < access->key_count; i++)
         if (!strcmp(access->keys[i]->name, name) && !access->keys[i]->revoked)
             return true;
@@ -230,7 +244,7 @@ void access_key_revoke(struct access *access, const char *id, const char *by, ac
     credential_end(access, key->credential);
     deed->apply = apply_nothing;
     deed->answer = key_describe(key, utc(access));
-    deed_begin(deed, "access.key", key_fact(key, "revoked", by));
+    deed_begin_in_file(deed, "access.key", key_fact(key, "revoked", by));
 }
 
 /* --- Users --------------------------------------------------------------------------------------------- */
@@ -362,7 +376,7 @@ void access_user_change(struct access *access, const char *name, const json_t *o
         return;
     user->withheld |= user->roles & ~deed->roles; /* what is taken away is taken away at once */
     deed->apply = apply_roles;
-    deed_begin(deed, "access.user", user_fact(name, deed->roles, "changed", by));
+    deed_begin_in_file(deed, "access.user", user_fact(name, deed->roles, "changed", by));
 }
 
 void access_user_remove(struct access *access, const char *name, const char *by, access_answer *answer,
@@ -380,7 +394,7 @@ void access_user_remove(struct access *access, const char *name, const char *by,
     user->leaving = true;
     user_sessions_end(access, name);
     deed->answer = json_object();
-    deed_begin(deed, "access.user", user_fact(name, deed->roles, "removed", by));
+    deed_begin_in_file(deed, "access.user", user_fact(name, deed->roles, "removed", by));
 }
 
 static void apply_password(struct deed *deed)

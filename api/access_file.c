@@ -76,7 +76,7 @@ static json_t *key_to_json(const struct key *key)
 
 static json_t *user_to_json(const struct user *user)
 {
-    return json_pack("{s:s, s:o, s:o, s:s, s:o}", "name", user->name, "roles", roles_list(user->roles),
+    return json_pack("{s:s, s:o, s:o, s:s, s:o}", "name", user->name, "roles", roles_list(user_roles(user)),
                      "created", time_or_null(user->created_us), "by", user->by, "argon2id",
                      user->hash[0] ? json_string(user->hash) : json_null());
 }
@@ -90,7 +90,7 @@ char *access_text(const struct access *access)
         if (access->keys[i]->id[0])
             (void)json_array_append_new(keys, key_to_json(access->keys[i]));
     for (size_t i = 0; i < access->user_count; i++)
-        if (!access->users[i]->pending)
+        if (!access->users[i]->pending && !access->users[i]->leaving)
             (void)json_array_append_new(users, user_to_json(access->users[i]));
     file = json_pack("{s:i, s:o, s:o}", "version", 1, "keys", keys, "users", users);
     text = json_dumps(file, JSON_INDENT(1));
@@ -190,7 +190,9 @@ static bool load_user(struct access *access, json_t *item)
     user = user_add(access);
     user->roles = roles_of_list(roles);
     user->created_us = time_of(created, 0);
-    return user->roles && take_name(user->name, name) && take_name(user->by, by) &&
+    /* None at all: they were taken away, and those that he gets instead are not on the record. */
+    return (user->roles || (json_is_array(roles) && !json_array_size(roles))) &&
+           take_name(user->name, name) && take_name(user->by, by) &&
            snprintf(user->hash, sizeof user->hash, "%s", text) < (int)sizeof user->hash;
 }
 

@@ -55,10 +55,11 @@ struct access {
     int session_s, lock_out_ms;
     uint64_t last_credential;
     uv_timer_t timer;
-    bool used;           /* a last use is newer than the file */
-    bool saving;         /* in the pool */
-    struct list unsaved; /* deeds that wait to be in the file */
-    struct list in_file; /* deeds that will be when the pool is done */
+    bool used;            /* a last use is newer than the file */
+    bool saving;          /* in the pool */
+    struct list recorded; /* deeds that will be when the store is done */
+    struct list unsaved;  /* deeds that wait to be in the file */
+    struct list in_file;  /* deeds that will be when the pool is done */
 };
 
 struct key *key_add(struct access *access);
@@ -79,7 +80,8 @@ int access_load(struct access *access, struct error *error);
 char *access_text(const struct access *access);
 int access_write(const char *path, const char *text, struct error *error);
 
-/* A change: on the record, then applied, then in the file, then answered. */
+/* A change: on the record, then applied, then in the file, then answered. What takes something away is in the
+ * file before as well: what the record says has ended must not come back with the next start. */
 struct deed {
     struct list node;
     struct access *access;
@@ -89,6 +91,8 @@ struct deed {
     void *context;
     json_t *answer;
     struct error error;
+    const char *kind; /* of the fact that follows when it is in the file, */
+    json_t *body;     /* and its body; NULL: none */
     char name[ROLE_NAME_MAX], by[ROLE_NAME_MAX];
     struct key *key; /* not in the table yet */
     unsigned roles;
@@ -97,6 +101,7 @@ struct deed {
 struct deed *deed_new(struct access *access, access_answer *done, void *context);
 /* Takes both. */
 void deed_begin(struct deed *deed, const char *kind, json_t *body);
+void deed_begin_in_file(struct deed *deed, const char *kind, json_t *body);
 void deed_refuse(struct deed *deed, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Whether a text can be the name of a user or a key. */

@@ -253,7 +253,7 @@ static void on_admitted(void *context, const struct error *error)
     struct request *request = context;
     const struct api *api = request->context;
     const struct tls_peer *peer = request_peer(request);
-    struct caller caller;
+    struct caller caller = {.name = ""};
 
     if (error) {
         reply_error(request, error);

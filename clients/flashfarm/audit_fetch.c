@@ -185,19 +185,23 @@ static int by_number(const void *a, const void *b)
     return (*left > *right) - (*left < *right);
 }
 
-/* The sequences of the records of every run, in order. */
-static int64_t *sequences_of(const json_t *unit, size_t *count)
+/* The sequences of the records of every run of the serial, in order: what is found by a chip's UID may have
+ * been another unit before. */
+static int64_t *sequences_of(const json_t *unit, const char *serial, size_t *count)
 {
     int64_t *sequences = NULL;
     const json_t *run, *sequence;
     size_t i, j;
 
     *count = 0;
-    json_array_foreach (json_object_get(unit, "runs"), i, run)
+    json_array_foreach (json_object_get(unit, "runs"), i, run) {
+        if (!audit_proof_names(run, serial))
+            continue;
         json_array_foreach (json_object_get(run, "records"), j, sequence) {
             sequences = reallocate(sequences, *count + 1, sizeof *sequences);
             sequences[(*count)++] = json_integer_value(sequence);
         }
+    }
     if (sequences)
         qsort(sequences, *count, sizeof *sequences, by_number);
     return sequences;
@@ -274,9 +278,9 @@ int audit_fetch_proof(struct server *server, const char *serial, FILE *out, stru
     int code = fetch_unit(server, serial, &unit, error);
 
     if (!code)
-        sequences = sequences_of(unit, &count);
+        sequences = sequences_of(unit, serial, &count);
     if (!code && count == 0)
-        code = error_set(error, -EINVAL, "the daemon does not tell which records %s has", serial);
+        code = error_set(error, -EINVAL, "no run has the serial %s", serial);
     if (!code)
         code = fetch_key(server, &key, error);
     if (!code)

@@ -138,8 +138,7 @@ static bool check_head(struct checking *checking)
     return true;
 }
 
-/* What a record says of a run: a start that names the serial, or the end of such a run. */
-static bool names_serial(const json_t *body, const char *serial)
+bool audit_proof_names(const json_t *body, const char *serial)
 {
     const char *text = json_string_value(json_object_get(body, "serial"));
     const json_t *number;
@@ -174,6 +173,7 @@ static void copy_member(json_t *to, const json_t *from, const char *key)
         (void)json_object_set(to, key, value);
 }
 
+/* What a record says of a run: a start that names the serial, or the end of such a run. */
 static const char *tell_run(struct checking *checking, const char *kind, size_t size, const json_t *body)
 {
     static const char *const members[] = {"id", "started", "station", "uid", "ended", "outcome", "class"};
@@ -183,7 +183,7 @@ static const char *tell_run(struct checking *checking, const char *kind, size_t 
 
     if (!starts && (size != 9 || memcmp(kind, "run.ended", 9) != 0))
         return "is a record of something else than a run";
-    if (starts && (run || !names_serial(body, checking->serial)))
+    if (starts && (run || !audit_proof_names(body, checking->serial)))
         return "is a record of another serial, or of a run that is told already";
     if (!starts && (!run || json_object_get(run, "outcome")))
         return "is the end of a run whose start is not there";

@@ -18,5 +18,7 @@ int audit_proof_add(struct audit_proof *proof, const struct audit_record *record
                     const uint8_t previous[AUDIT_HASH], uint8_t (*path)[AUDIT_HASH], int count,
                     struct error *error);
 int audit_proof_end(struct audit_proof *proof, const char *note, struct error *error);
+/* Whether a run, as a record or the API tells it, is one of this serial, or of this address. */
+bool audit_proof_names(const json_t *body, const char *serial);
 
 #endif

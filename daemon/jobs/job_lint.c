@@ -41,8 +41,10 @@ static void gather_pools(const struct job *job, int64_t wanted, struct gathered 
     for (size_t i = 0; i < job->pool_count; i++) {
         const struct pool *pool = pool_find(job->farm, job->pools[i]);
 
-        gathered->pools[i] =
-            (struct lint_pool){.name = job->pools[i], .left = pool ? pool_left(pool) : -1, .wanted = wanted};
+        gathered->pools[i] = (struct lint_pool){.name = job->pools[i],
+                                                .left = pool ? pool_left(pool) : -1,
+                                                .wanted = wanted,
+                                                .closed = pool && !pool->open};
     }
 }
 

@@ -518,7 +518,8 @@ static void check_pools(const struct pass *pass)
                    "there is no such pool");
         else if (pool->left == 0)
             report(pass, pool->wanted ? LINT_ERROR : LINT_WARNING, "pool-empty", place,
-                   "open it, or take another pool", "it has no number left");
+                   pool->closed ? "open it, or take another pool" : "take another pool",
+                   pool->closed ? "it is closed" : "it has no number left");
         else if (pool->left < pool->wanted)
             report(pass, LINT_ERROR, "pool-short", place, "order fewer units, or take another pool",
                    "%lld numbers are left, and %lld are wanted", (long long)pool->left,

@@ -23,6 +23,7 @@ struct lint_pool {
     const char *name; /* NULL name ends the list */
     int64_t left;     /* -1: there is no such pool */
     int64_t wanted;   /* by this order; 0 at a release */
+    bool closed;      /* that is why none is left */
 };
 
 struct lint_subject {

@@ -40,6 +40,7 @@ struct pool {
     struct number_format format;
     int64_t first, last, step, next;
     bool open;
+    bool making;                     /* on its way into the record, and not to be found before it is there */
     int warn_percent[POOL_WARNINGS]; /* ascending; 0: none */
     int warned;                      /* the highest of them that was told */
     size_t gap_count;
@@ -203,6 +204,10 @@ int units_check_code(const struct job *job, const struct station *station, const
 struct unit *units_choose(struct job *job, const struct station *station, const char *uid,
                           const json_t *known, struct error *error);
 void units_settle(struct unit *unit, enum outcome outcome, bool recorded, const char *uid);
+/* A person has settled this number (as the record tells it): orders may have nothing left to make. */
+void units_note_settled(struct farm *farm, const json_t *serial);
+/* Whether any unit is still to be made; true without units[]. */
+bool units_left(const struct job *job);
 /* Which of them are made, or begun on a chip, by the record of the job's runs; may wait. */
 int units_remember(struct job *job, struct error *error);
 

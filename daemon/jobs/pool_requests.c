@@ -35,6 +35,7 @@ struct draft {
     enum pool_kind kind;
     struct number_format format;
     int64_t first, last, step;
+    json_t *ids; /* of keys: an object with a member for each */
 };
 
 /* An address as people write it, "02-00-5E-00-53-00", with - or : or nothing between; -1: it is none. */
@@ -127,9 +128,9 @@ static int check_item(const json_t *items, size_t index, struct error *error)
 static int check_items(struct draft *draft, struct error *error)
 {
     const json_t *items = json_object_get(draft->body, "items");
-    json_t *seen = json_object();
     int status = 0;
 
+    draft->ids = json_object();
     draft->first = 0;
     draft->step = 1;
     draft->last = (int64_t)json_array_size(items) - 1;
@@ -139,12 +140,11 @@ static int check_items(struct draft *draft, struct error *error)
         const char *id = json_string_value(json_object_get(json_array_get(items, i), "id"));
 
         status = check_item(items, i, error);
-        if (status == 0 && json_object_get(seen, id))
+        if (status == 0 && json_object_get(draft->ids, id))
             status = error_set(error, -EINVAL, "items[%zu].id: \"%s\" is listed twice", i, id);
         else if (status == 0)
-            (void)json_object_set_new(seen, id, json_true());
+            (void)json_object_set_new(draft->ids, id, json_true());
     }
-    json_decref(seen);
     return status;
 }
 
@@ -206,16 +206,16 @@ static bool collides(const struct draft *draft, const struct pool *pool)
     return false;
 }
 
-static bool has_key(const struct pool *pool, const json_t *items)
+static bool has_key(const struct pool *pool, const json_t *ids)
 {
-    const json_t *mine, *item;
-    size_t i, j;
+    const json_t *item;
+    size_t index;
 
-    json_array_foreach (pool->items, i, mine) {
-        json_array_foreach (items, j, item) {
-            if (json_equal(json_object_get(mine, "id"), json_object_get(item, "id")))
-                return true;
-        }
+    json_array_foreach (pool->items, index, item) {
+        const char *id = json_string_value(json_object_get(item, "id"));
+
+        if (id && json_object_get(ids, id))
+            return true;
     }
     return false;
 }
@@ -229,8 +229,7 @@ static int check_others(const struct draft *draft, struct error *error)
 
         if (strcmp(pool->name, name) == 0)
             return error_set(error, -EEXIST, "name: there is a serial pool \"%s\" already", name);
-        if (collides(draft, pool) ||
-            (draft->kind == POOL_KEY && has_key(pool, json_object_get(draft->body, "items"))))
+        if (collides(draft, pool) || (draft->kind == POOL_KEY && has_key(pool, draft->ids)))
             return error_set(error, -EEXIST, "first: serial pool %s has some of these %s", pool->name,
                              draft->kind == POOL_KEY ? "keys" : "numbers");
     }
@@ -305,32 +304,30 @@ static int append(const struct pool_request *request, const char *kind, json_t *
     return store_append_wait(request->farm->options.store, request->farm->options.fibers, &fact, 1, error);
 }
 
-static void remove_pool(struct farm *farm, const char *name)
-{
-    struct pool *pool = pool_find(farm, name);
-
-    if (pool)
-        pool_discard(pool);
-}
-
-/* It is there, closed, while it is recorded: so that no second one can be made of the same numbers. */
+/* It is there, closed, while it is recorded: so that no second one can be made of the same numbers. Until
+ * then nobody finds it, since it may have to go again. */
 static json_t *create(const struct pool_request *request, struct error *error)
 {
     struct draft draft = {.farm = request->farm, .body = request->body};
     json_t *body, *closed;
     const char *name;
+    int status = check_draft(&draft, error);
 
-    if (check_draft(&draft, error) < 0)
+    json_decref(draft.ids);
+    if (status < 0)
         return NULL;
     body = created_body(&draft, request->by);
     name = json_string_value(json_object_get(request->body, "name"));
     closed = json_copy(body);
     (void)json_object_set_new(closed, "state", json_string("closed"));
     if (pool_add(request->farm, closed, error) == 0) {
-        if (append(request, "pool.created", body, error) == 0)
-            pool_find(request->farm, name)->open = true;
-        else
-            remove_pool(request->farm, name);
+        struct pool *pool = pool_find(request->farm, name);
+
+        pool->making = true;
+        pool->open = append(request, "pool.created", body, error) == 0;
+        pool->making = false;
+        if (!pool->open)
+            pool_discard(pool);
     } else {
         json_decref(body);
     }
@@ -484,7 +481,9 @@ static json_t *settle(const struct pool_request *request, struct error *error)
         return NULL;
     log_notice(&request->farm->log, "%s settled as %s by %s: %s", request->name, request->state, request->by,
                request->reason);
-    return find_serial(request, error);
+    serial = find_serial(request, error);
+    units_note_settled(request->farm, serial);
+    return serial;
 }
 
 /* --- on fibers of their own --------------------------------------------------------------- */

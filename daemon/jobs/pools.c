@@ -22,7 +22,7 @@ struct pool *pool_find(const struct farm *farm, const char *name)
     LIST_EACH (node, &farm->pools) {
         struct pool *pool = LIST_ENTRY(node, struct pool, node);
 
-        if (strcmp(pool->name, name) == 0)
+        if (!pool->making && strcmp(pool->name, name) == 0)
             return pool;
     }
     return NULL;

@@ -93,10 +93,13 @@ static int read_name(struct recipe_name *read, const char *text, size_t size, st
 /* What is said beside the name is not overheard: a hash that nobody compares would promise too much. */
 static int read_hash(struct recipe_name *read, const json_t *named, struct error *error)
 {
-    size_t known = (json_object_get(named, "name") != NULL) + (json_object_get(named, "version") != NULL) +
-                   (json_object_get(named, "hash") != NULL);
+    static const char *const members[] = {"name", "version", "hash"};
     const json_t *hash = json_object_get(named, "hash");
+    size_t known = 0;
 
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        if (json_object_get(named, members[i]))
+            known++;
     read->hash = json_string_value(hash);
     if (json_object_size(named) != known || (hash && !json_is_null(hash) && !read->hash))
         return refuse_name(error);

@@ -436,6 +436,8 @@ static json_t *accept_job(struct submission *submission, struct job *job, struct
     list_append(&farm->accepting, &job->node); /* what it wants of pools counts from now on */
     if (store_append_wait(farm->options.store, farm->options.fibers, &fact, 1, error) < 0) {
         list_remove(&job->node);
+        if (job->recipe && error->code == -EPROTO) /* retired a moment ago */
+            (void)error_reclass(error, -EBUSY);
         job_free(job);
         return NULL;
     }

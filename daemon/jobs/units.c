@@ -155,6 +155,14 @@ bool units_left_for(const struct job *job, const struct station *station)
     return job->unit_count == 0;
 }
 
+bool units_left(const struct job *job)
+{
+    for (size_t i = 0; i < job->unit_count; i++)
+        if (job->units[i].state != UNIT_DONE)
+            return true;
+    return job->unit_count == 0;
+}
+
 static bool has_codes(const struct job *job, const struct station *station)
 {
     for (size_t i = 0; i < job->unit_count; i++)
@@ -348,7 +356,60 @@ void units_settle(struct unit *unit, enum outcome outcome, bool recorded, const 
         (void)snprintf(unit->uid, sizeof unit->uid, "%s", uid);
 }
 
+/* --- settled by a person -------------------------------------------------------------------- */
+
+/* Whether the unit is known by that number: the one that it was ordered with, or that its chip was given. */
+static bool is_named(const struct job *job, const struct unit *unit, const json_t *serial)
+{
+    const char *name = json_string_value(json_object_get(serial, "pool"));
+    const struct pool *pool = name ? pool_find(job->farm, name) : NULL;
+
+    if (unit->serial)
+        return same(unit->serial, json_string_value(json_object_get(serial, "serial")));
+    return pool && pool->kind == POOL_SERIAL && unit->uid[0] &&
+           same(unit->uid, json_string_value(json_object_get(serial, "uid"))) &&
+           json_integer_value(json_object_get(serial, "job")) == job->id;
+}
+
+/* One that has passed is made. One whose own serial is burned never will be; a chip that was given a number
+ * by a pool gets another. */
+static void note_settled(struct job *job, struct unit *unit, const json_t *serial)
+{
+    const char *state = json_string_value(json_object_get(serial, "state"));
+
+    if (unit->state == UNIT_FREE && is_named(job, unit, serial) &&
+        (same(state, "pass") || (unit->serial && same(state, "burned"))))
+        unit->state = UNIT_DONE;
+}
+
+void units_note_settled(struct farm *farm, const json_t *serial)
+{
+    LIST_EACH (node, &farm->jobs) {
+        struct job *job = LIST_ENTRY(node, struct job, node);
+
+        for (size_t i = 0; !job->rework && i < job->unit_count; i++)
+            note_settled(job, &job->units[i], serial);
+    }
+    farm_review_jobs(farm);
+}
+
 /* --- after a start ------------------------------------------------------------------------ */
+
+/* What became of the number of a run that did not pass: a person may have settled it since. */
+static void remember_settled(struct job *job, struct unit *unit, const json_t *run)
+{
+    struct error error = ERROR_NONE; /* not known: it is looked up again when a board comes */
+    struct await await = await_begin(job->farm->options.fibers, &error);
+    const char *text = json_string_value(json_object_get(run, "serial"));
+    json_t *serial;
+
+    if (!text || job->rework || unit->state != UNIT_FREE)
+        return;
+    store_serial(job->farm->options.store, text, await_answered, &await);
+    serial = await_end(&await);
+    note_settled(job, unit, serial);
+    json_decref(serial);
+}
 
 static void remember_run(struct job *job, const json_t *run)
 {
@@ -365,6 +426,7 @@ static void remember_run(struct job *job, const json_t *run)
         unit->state = UNIT_DONE;
     if (uid && !unit->uid[0])
         (void)snprintf(unit->uid, sizeof unit->uid, "%s", uid);
+    remember_settled(job, unit, run);
 }
 
 int units_remember(struct job *job, struct error *error)

@@ -238,7 +238,7 @@ int mark_read(const char *path, struct chain *head, struct error *error)
     if (!file)
         return error_set_errno(error, errno, "%s", path);
     good = fscanf(file, "%" SCNd64 " %65[0-9a-f]%c", &head->sequence, hash, &end) == 3 && end == '\n' &&
-           head->sequence > 0 && bytes_from_hex(hash, head->hash, CHAIN_HASH_SIZE);
+           head->sequence >= 0 && bytes_from_hex(hash, head->hash, CHAIN_HASH_SIZE);
     (void)fclose(file);
     return good ? 0 : error_set(error, -EBADMSG, "%s does not hold a sequence and a hash", path);
 }

@@ -402,14 +402,19 @@ static int read_tree(struct writer *writer, struct error *error)
     return code;
 }
 
+static const char remedy[] =
+    "flashfarmd --restored REASON goes on from here, and closes every pool of numbers until "
+    "a person has settled which of them are in the field";
+
+/* A mark of 0 is from before the first checkpoint. */
 static int compare_mark(struct writer *writer, const struct chain *mark, struct error *error)
 {
-    static const char remedy[] = "flashfarmd --restored REASON goes on from here, and closes every pool of "
-                                 "numbers until a person has settled which of them are in the field";
     uint8_t hash[CHAIN_HASH_SIZE];
     sqlite3_stmt *row;
     bool same;
 
+    if (mark->sequence == 0)
+        return 0;
     if (mark->sequence > writer->at.head.sequence)
         return error_set(error, -EBADMSG, "the record ends at %lld and was at %lld before. %s",
                          (long long)writer->at.head.sequence, (long long)mark->sequence, remedy);
@@ -425,7 +430,23 @@ static int compare_mark(struct writer *writer, const struct chain *mark, struct 
                             (long long)mark->sequence, remedy);
 }
 
-/* A record without a mark is new, or from before there were marks. */
+/* Who signs leaves a mark before the first checkpoint already: a record that has one and no mark beside it
+ * was brought here from elsewhere, a backup as it may be, and who knows how far it had come there. */
+static int missing_mark(struct writer *writer, const struct log *log, struct error *error)
+{
+    const struct chain none = {.sequence = 0};
+    struct error trouble = ERROR_NONE;
+
+    if (!writer->signer)
+        return 0;
+    if (writer->at.covered > 0)
+        return error_set(error, -EBADMSG, "there is no flashfarm.mark beside the record: it is a copy. %s",
+                         remedy);
+    if (mark_write(writer->mark_path, &none, &trouble))
+        log_warning(log, "a record that goes back in time would not be noticed: %s", trouble.text);
+    return 0;
+}
+
 static int check_mark(struct writer *writer, const struct store_options *options, struct error *error)
 {
     struct chain mark;
@@ -433,8 +454,8 @@ static int check_mark(struct writer *writer, const struct store_options *options
     int code = mark_read(writer->mark_path, &mark, &doubt);
 
     if (code == -ENOENT)
-        return 0;
-    if (!code)
+        code = missing_mark(writer, &options->log, &doubt);
+    else if (!code)
         code = compare_mark(writer, &mark, &doubt);
     if (!code)
         return 0;
@@ -474,9 +495,9 @@ static int prepare(struct writer *writer, const struct store_options *options, s
     if (!code)
         code = read_head(writer, error);
     if (!code)
-        code = check_mark(writer, options, error);
-    if (!code)
         code = read_tree(writer, error);
+    if (!code)
+        code = check_mark(writer, options, error);
     return code;
 }
 

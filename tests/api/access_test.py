@@ -293,7 +293,8 @@ def play_keys():
         listed = host.ask("GET", "/v1/keys").json["items"]
         check("key" not in listed[0] and listed[0]["last_used"], f"shown once, and used: {listed}")
         same(host.ask("GET", "/v1/session", key=made["key"][:-1] + "~").status, 401, "nearly the key")
-        for order, status in (({"name": "local", "roles": ["mes"]}, 409), ({"name": "x", "roles": []}, 422), ({"name": "x", "roles": ["root"]}, 422),
+        for order, status in (({"name": "local", "roles": ["mes"]}, 409), ({"name": "x", "roles": []}, 422),
+                              ({"name": "x", "roles": ["root"]}, 422),
                               ({"name": "a b", "roles": ["mes"]}, 422), ({"roles": ["mes"]}, 422),
                               ({"name": "x", "roles": ["mes"], "expires": "2020-01-01T00:00:00Z"}, 422),
                               ({"name": "x", "roles": ["mes"], "expires": 5}, 422),
@@ -507,7 +508,22 @@ def play_meanwhile():
         same(host.ask("DELETE", "/v1/users/eva").status, 204, "nobody now")
         same(end_order(order), 401, "the user was removed meanwhile")
         same([fact["name"] for fact in host.facts("access.key")], ["hasty", "late", "hasty"], "keys on the record")
+        check_one_name(host)
         check_many_sessions(host)
+
+
+def check_one_name(host):
+    """A name is a key's or a user's, also for who asks for both at once."""
+    for number in range(40):
+        order, statuses = {"name": f"n{number}", "roles": ["mes"]}, []
+        asking = [threading.Thread(target=lambda path=path, order=order, statuses=statuses: statuses.append(
+            host.ask("POST", path, order).status)) for path in ("/v1/keys", "/v1/users")]
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join(TIMEOUT_S)
+        if not same(sorted(statuses), [201, 409], f"a key and a user {order['name']} at once"):
+            break
 
 
 def check_many_sessions(host):
@@ -624,7 +640,8 @@ def play_refusals():
             host.refuses("can be read by others", name)
             os.chmod(path, 0o600)
         path = os.path.join(host.state, "access.json")
-        for text in ("{", "{}", '{"version": 1, "keys": {}, "users": []}', '{"version": 1, "keys": [], "users": ""}', '{"version": 2, "keys": [], "users": []}',
+        for text in ("{", "{}", '{"version": 1, "keys": {}, "users": []}', '{"version": 1, "keys": [], "users": ""}',
+                     '{"version": 2, "keys": [], "users": []}',
                      '{"version": 1, "keys": [{}], "users": []}', '{"version": 1, "keys": [], "users": [{"name": "x"}]}'):
             with open(path, "w", encoding="ascii") as file:
                 file.write(text)

@@ -3,8 +3,8 @@
 
 An operator takes out every board whose end the daemon has told, reads from its flash what number is really in it, and
 puts a fresh one in; some boards have a bad cell, some are thrown away after a kill. Orders come by Idempotency-Key from
-a client that asks again until it is answered. After every kill: what was told is on the record, word by word; what is in
-a chip is on the record with that chip; a pass is in the flash; every number has a state, and the states add up. The
+a client that asks again until it is answered. After every kill: what was told is on the record, word by word; what is
+in a chip is on the record with that chip; a pass is in the flash; every number has a state, and the states add up. The
 next daemon is ready within two seconds, whatever the last one left.
 
 `--kills N` ends by itself after so many. The first wrong thing ends it at once, unless `--to-the-end`.
@@ -102,12 +102,15 @@ class Line:
         return uid, flash, serial
 
     def exchange(self, name):
+        """The socket is dead until the new board is as it shall be: a station is quicker than an operator."""
+        self.scene.sim("fault", name, "silent")
         self.scene.sim("insert", name)
         self.scene.sim("fill", name, str(JUNK))
         self.exchanged += 1
         if self.random.random() < 0.05:
             self.scene.sim("fault", name, f"bad-cell@{BAD_CELL:#x}")
             self.bad.add(self.scene.farm.state(name)[1]["uid"])
+        self.scene.sim("fault", name, "none")
 
     def operate(self):
         """Looks at what was told since; checks boards that ended, and exchanges them."""
@@ -130,7 +133,9 @@ class Line:
         what = f"{name}, run {ended['id']}: {ended['outcome']} {ended.get('class')} {ended.get('message')}"
         if ended["outcome"] == "pass":
             self.passed += 1
-            self.checks.check(self.product.made(flash, started["serial"]), f"{what}, and that is not in the flash")
+            self.checks.check(self.product.made(flash, started["serial"]),
+                              f"{what}, and that is not in the flash: {uid}, {'bad' if uid in self.bad else 'good'}, "
+                              f"{started['serial']}, {flash[:self.product.end].hex()}")
         elif ended["outcome"] == "fail":
             self.checks.check(ended["class"] == "verify" and uid in self.bad, f"{what}: of a good board")
         else:  # `immediate`, and the operator was too late
@@ -299,7 +304,8 @@ def play(scene, programs):
 
 def main():
     programs = harness.arguments(__doc__.splitlines()[0], kills=(int, 300, "how often the daemon is killed"),
-                                 boards=(int, BOARDS, "how many"), to_the_end=(int, 0, "1: also when something is wrong"))
+                                 boards=(int, BOARDS, "how many"),
+                                 to_the_end=(int, 0, "1: also when something is wrong"))
     listen = f"127.0.0.1:{harness.free_port()}"  # the same for every life: a dead one's connections must not block it
     with Scene(programs, f"{serials.CHIP}={programs.boards}", listen=listen) as scene:
         play(scene, programs)

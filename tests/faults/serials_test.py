@@ -7,6 +7,8 @@ else. `issued` of each pool must be the sum of its states whenever it is looked 
 import hashlib
 import os
 import random
+import threading
+import time
 import zlib
 
 import harness
@@ -754,12 +756,91 @@ def codes_on_a_list(programs, checks):
         checks.equal(scene.station("A1")["code"], None, "a code is for one board")
 
 
+def settled_units_end_their_order(programs, checks):
+    """What a person says of a unit, or another order has made, is not waited for; nor after a restart."""
+    given = [ONE_FIELD[0] | {"source": {"unit": "serial"}}]
+    with Scene(programs, f"{CHIP}=2", "--pace", checks=checks) as scene:
+        scene.daemon.start()
+        events = scene.events()
+        image = scene.image(IMAGE)
+        for number, (name, restart) in enumerate((("A1", False), ("A2", True))):
+            units = [{"serial": f"U{number}-0"}, {"serial": f"U{number}-1"}]
+            job = scene.submit(image, stations=[name], trigger="on_start", fields=given, units=units)
+            for index in range(2):
+                press(scene, name)
+                if index == 0:
+                    scene.wait_until(lambda name=name: scene.counters(name)["writes"] > 3, f"{name} is being written")
+                    scene.daemon.kill()
+                    scene.sim("insert", name)
+                    scene.daemon.start()
+            checks.equal(wait_end(events, 2 * number + 2)["outcome"], "pass", "the other unit")
+            checks.equal(scene.job(job)["state"], "running", "one is in doubt")
+            if restart:
+                scene.post(f"/v1/jobs/{job}/hold")
+            scene.post(f"/v1/serials/U{number}-0/settle", {"state": ("pass", "burned")[number], "reason": "I saw it"})
+            if restart:  # the next daemon has it from the record
+                scene.daemon.kill()
+                scene.daemon.start()
+                scene.post(f"/v1/jobs/{job}/resume")
+            events.wait_fact("job.state", id=job, state="done")
+        # What another order has made is not made again, and not waited for.
+        scene.sim("insert", "A1")
+        job = scene.submit(image, stations=["A1"], trigger="on_start", fields=given,
+                           units=[{"serial": "U1-1"}, {"serial": "V-1"}])
+        press(scene, "A1")
+        events.wait_fact("job.state", id=job, state="done")
+        checks.equal((newest(scene)["serial"], newest(scene)["outcome"]), ("V-1", "pass"), "U1-1 is at another chip")
+
+
+def pools_are_there_when_recorded(programs, checks):
+    """Who orders from, or burns numbers of, a pool that is still to be refused by the record is told of none."""
+    with Scene(programs, f"{CHIP}=1", checks=checks) as scene:
+        scene.daemon.start()
+        digest = hashlib.sha256(b"key").hexdigest()
+        scene.post("/v1/serial-pools", {"name": "first", "kind": "key", "items": [{"id": "k", "sha256": digest}]})
+        fields = [{"name": "key", "address": DATA, "width": 16, "encoding": "bytes", "source": {"pool": "twin"}}]
+        order = {"chip": CHIP, "images": [scene.image(SMALL)], "stations": "all", "fields": fields}
+        answers, over = set(), threading.Event()
+
+        def ask(path, body):
+            while not over.is_set():
+                answers.add((path, scene.call("POST", path, body).status))
+        askers = [threading.Thread(target=ask, args=one, daemon=True) for one in (
+            ("/v1/serial-pools/twin/burn", {"count": 1, "reason": "torn"}), ("/v1/jobs", order),
+            ("/v1/serial-pools/twin/burn", {"count": 1, "reason": "lost"}))]
+        for asker in askers:
+            asker.start()
+        for index in range(60):
+            answer = scene.call("POST", "/v1/serial-pools", {
+                "name": "twin", "kind": "key", "items": [{"id": f"k{index}", "sha256": digest}]})
+            checks.equal(answer.status, 409, f"the same key under another id: {answer}")
+        over.set()
+        for asker in askers:
+            asker.join()
+        checks.equal(answers, {("/v1/jobs", 422), ("/v1/serial-pools/twin/burn", 404)}, "what is told of it")
+
+
+def many_keys_hold_nobody_up(programs, checks):
+    """Pools of thousands of keys are compared without making the stations wait."""
+    with Scene(programs, f"{CHIP}=1", checks=checks) as scene:
+        scene.daemon.start()
+        for name in ("one", "two"):
+            items = [{"id": f"{name}-{i}", "sha256": hashlib.sha256(f"{name} {i}".encode()).hexdigest()}
+                     for i in range(9000)]
+            began = time.monotonic()
+            scene.post("/v1/serial-pools", {"name": name, "kind": "key", "items": items})
+            checks.check(time.monotonic() - began < 8, f"{name}: {time.monotonic() - began:.1f} s")
+        answer = scene.call("POST", "/v1/serial-pools", {"name": "three", "kind": "key", "items": items[8999:]})
+        checks.equal(answer.status, 409, f"a key of another pool: {answer.status}")
+
+
 PLAYS = (
     sixteen_units_of_their_own, on_every_loader, chips_that_tell_nothing, retry_keeps_the_serial,
     rework_keeps_the_serial, rework_needs_no_numbers, opened_boards, killed_in_the_middle, read_back_settles,
     pools_are_checked, short_pools_are_refused, used_up_is_told, texts_that_are_taken, keys_are_used_once,
     units_of_the_mes, units_have_their_places, units_after_a_restart, locked_for_the_next, codes_on_a_list,
-    fixtures_are_checked, ordered_by_recipe, recorded_with_its_bytes)
+    fixtures_are_checked, ordered_by_recipe, recorded_with_its_bytes,
+    settled_units_end_their_order, pools_are_there_when_recorded, many_keys_hold_nobody_up)
 
 
 def main():

@@ -4,7 +4,7 @@
  * is there afterwards, what was refused was refused with a reason, and the same store goes on as soon as it
  * may.
  *
- *     store_sweep_test [POINTS]       so many n for each kind of call, evenly spread; 0: every n; 25 without
+ *     store_sweep_test [POINTS]       so many n for each kind of call, evenly spread; 0: every n; 12 without
  *
  * The calls are those of SQLite's own unix VFS, which lets a test take them over; sync calls go through the
  * linker, and SQLite's memory through its configuration. */
@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-enum { POINTS = 25, APPENDS = 8, TRIES = 4 };
+enum { POINTS = 12, APPENDS = 8 };
 
 enum call {
     CALL_OPEN,

@@ -199,7 +199,8 @@ class Sweep:
             self.outcomes[outcome, word] = self.outcomes.get((outcome, word), 0) + 1
             self.check(outcome is not None, f"run {run} has no end")
             self.check(outcome == "pass" or message, f"run {run} of {station} does not say why: {outcome} {word}")
-            self.check(word != "record" or outcome == "aborted", f"run {run} began without a record: {outcome} {message}")
+            self.check(word != "record" or outcome == "aborted",
+                       f"run {run} began without a record: {outcome} {message}")
             self.check(outcome == "pass" or hits, f"run {run}: {outcome} {word} {message}, and nothing failed")
             passed += outcome == "pass"
         newest = {uid: (outcome, serial) for _, _, uid, outcome, _, _, serial in runs if uid}
@@ -300,6 +301,7 @@ class Sweep:
     def through(self, turn, words, error, for_ever, points, kind, number=1):
         """n from 1 until the order passes without; a form with `points` goes in steps."""
         if (turn, kind) not in self.calls:
+            turn(kind, error, 10 ** 12, False)  # whatever is done only once
             _, self.calls[turn, kind] = turn(kind, error, 10 ** 12, False)
         calls = self.calls[turn, kind]
         step = max(1, calls // points) if points else 1
@@ -308,8 +310,9 @@ class Sweep:
             came, _ = turn(kind, error, number, for_ever)
             tried += came
             number += step
-        print(f"  {words:15} {errno.errorcode[error]:7} {'for ever' if for_ever else 'once':8} {tried:5} of about {calls} "
-              f"calls failed; {self.deaths - deaths} deaths, {self.refused - refused} orders refused", flush=True)
+        print(f"  {words:15} {errno.errorcode[error]:7} {'for ever' if for_ever else 'once':8} {tried:5} of about "
+              f"{calls} calls failed; {self.deaths - deaths} deaths, {self.refused - refused} orders refused",
+              flush=True)
 
 
 def main():
@@ -335,8 +338,8 @@ def main():
         serials.check_gaps(scene)
         serials.check_drawer(scene, sweep.drawer)
         scene.check_runs()
-        print(f"{sweep.turns} orders, {sweep.deaths} deaths, {sweep.refused} refused, {sweep.stuck} stuck; {sweep.outcomes}; "
-              f"{len(sweep.drawer.boards)} serials in chips")
+        print(f"{sweep.turns} orders, {sweep.deaths} deaths, {sweep.refused} refused, {sweep.stuck} stuck; "
+              f"{sweep.outcomes}; {len(sweep.drawer.boards)} serials in chips")
         checks.equal(scene.daemon.stop(), 0, "exit status")
         scene.audit()
     checks.finish()

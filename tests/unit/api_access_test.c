@@ -218,7 +218,21 @@ static void test_record_fails(void)
     end(&fake, state);
 }
 
-/* A key that is revoked is so at once, even when that cannot be recorded. */
+/* Whether <state>/access.json has the text. */
+static bool file_says(const char *state, const char *text)
+{
+    char *path = format_text("%s/access.json", state), content[4096] = "";
+    FILE *file = fopen(path, "re");
+
+    if (CHECK(file)) {
+        content[fread(content, 1, sizeof content - 1, file)] = '\0';
+        (void)fclose(file);
+    }
+    free(path);
+    return strstr(content, text);
+}
+
+/* A key that is revoked is so at once, even when that cannot be recorded, and after a start as well. */
 static void test_revoke_fails(void)
 {
     char state[64];
@@ -234,7 +248,9 @@ static void test_revoke_fails(void)
     headers = format_text("Authorization: Bearer %s\r\n", key);
     expect(&fake, "GET /v1/session", headers, "", 200, "\"roles\":[\"mes\"]");
     fail_record(&fake, true);
+    CHECK(file_says(state, "\"revoked\": false"));
     expect(&fake, line, KEY, "", 507, "no-room");
+    CHECK(file_says(state, "\"revoked\": true"));
     expect(&fake, "GET /v1/session", headers, "", 401, "unauthorized");
     fail_record(&fake, false);
     expect(&fake, line, KEY, "", 204, "");
@@ -262,13 +278,16 @@ static void test_taking_away_fails(void)
     fail_record(&fake, true);
     expect(&fake, "PUT /v1/users/eva", KEY, "{\"roles\":[\"mes\"]}", 507, "no-room");
     expect(&fake, "GET /v1/users", headers, "", 403, "eva has none");
+    CHECK(file_says(state, "\"roles\": []"));
     fail_record(&fake, false);
     /* Whatever else is saved meanwhile leaves a file that can be read. */
     expect(&fake, "POST /v1/users", KEY, "{\"name\":\"adam\",\"roles\":[\"mes\"]}", 201, "");
     expect(&fake, "PUT /v1/users/eva", KEY, "{\"roles\":[\"mes\",\"admin\"]}", 200, "[\"admin\",\"mes\"]");
     expect(&fake, "GET /v1/users", headers, "", 200, "eva");
     fail_record(&fake, true);
+    CHECK(file_says(state, "\"eva\""));
     expect(&fake, "DELETE /v1/users/eva", KEY, "", 507, "no-room");
+    CHECK(!file_says(state, "\"eva\""));
     expect(&fake, "GET /v1/users", headers, "", 401, "unauthorized");
     expect(&fake, "POST /v1/session", "", "{\"name\":\"eva\",\"password\":\"longer than ten\"}", 507,
            "no-room");

@@ -7,12 +7,14 @@ cli_factory_test.py FLASHFARM FLASHFARMD FLASHFARM_SIM [unittest arguments]
 """
 
 import csv
+import ctypes
 import json
 import os
 import pty
 import re
 import select
 import shutil
+import signal
 import socket
 import stat
 import struct
@@ -31,6 +33,8 @@ CHIP = "stm32f103xb"
 BASE = 0x08000000
 SERIAL_AT = 0x1FC00  # in flash
 LIMIT_S = 60
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 
 
 def firmware(seed):
@@ -42,7 +46,9 @@ class Daemon:
     """The daemon on a configuration, until it is stopped."""
 
     def __init__(self, config):
-        self.process = subprocess.Popen([FLASHFARMD, "--config", config], stderr=subprocess.PIPE, text=True)
+        # It ends with the test, however that ends.
+        self.process = subprocess.Popen([FLASHFARMD, "--config", config], stderr=subprocess.PIPE, text=True,
+                                        preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
         self.url = None
         for line in self.process.stderr:
             found = re.search(r" serves \d+ stations at (\S+)", line)

@@ -352,7 +352,9 @@ static void test_back_in_time(void)
     /* As long as it was, but not what it was. */
     copy_file(old, scene.path);
     (void)rename(beside(&scene, "flashfarm.mark"), old);
-    CHECK(open_signed(&scene, 0, 0, NULL) == 0);
+    CHECK(open_signed(&scene, 0, 0, NULL) == -EBADMSG); /* a copy that comes without its mark */
+    CHECK(strstr(scene.error.text, "is a copy") != NULL);
+    CHECK(open_signed(&scene, 0, 0, "moved to another host") == 0);
     append_states(&scene, 60);
     scene_close(&scene);
     (void)rename(old, beside(&scene, "flashfarm.mark"));

@@ -363,6 +363,8 @@ static void test_pools(void)
     check_findings(scene, "pool-empty:e", "no number left");
     scene->pools[0].wanted = 0;
     check_findings(scene, "pool-empty:w", "pool sn");
+    scene->pools[0].closed = true;
+    check_findings(scene, "pool-empty:w", "it is closed");
     scene->pools[0].left = -1;
     check_and_free(scene, "pool-empty:e", "no such pool");
 }
