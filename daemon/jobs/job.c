@@ -107,7 +107,8 @@ static void end_if_finished(struct job *job)
     else if (job->state == JOB_RUNNING && !has_turns_left(job))
         job_set_state(job, JOB_DONE, "every station has had its turn", false);
     else if (job->state == JOB_RUNNING && !units_left(job))
-        job_set_state(job, JOB_DONE, "the other units are made or burned already", false);
+        job_set_state(job, JOB_DONE,
+                      "no unit is left: the others are made already, or not for this order to make", false);
 }
 
 static void brake(struct job *job)

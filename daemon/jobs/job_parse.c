@@ -336,6 +336,23 @@ static bool are_texts(const json_t *list)
     return json_array_size(list) > 0;
 }
 
+#define BOARD_CODE_PATTERN_MAX 200
+
+/* Back-references take time without bound, and a repeated repetition memory: codes of boards need neither. */
+static bool is_tame(const char *pattern)
+{
+    const char *at = pattern;
+
+    if (strlen(pattern) > BOARD_CODE_PATTERN_MAX || strstr(pattern, "){") || strstr(pattern, "}{"))
+        return false;
+    while ((at = strchr(at, '\\'))) {
+        if (at[1] >= '0' && at[1] <= '9')
+            return false;
+        at += at[1] ? 2 : 1;
+    }
+    return true;
+}
+
 /* The expression must fit the whole code. */
 static int read_board_code(struct job *job, const json_t *value, struct error *error)
 {
@@ -350,6 +367,11 @@ static int read_board_code(struct job *job, const json_t *value, struct error *e
     }
     if (!json_is_string(value) || json_string_length(value) == 0)
         return refuse(error, "board_code", "an extended regular expression (POSIX) or a list of codes");
+    if (!is_tame(json_string_value(value)))
+        return refuse(
+            error, "board_code",
+            "an expression of at most 200 characters, without back-references and without {n} behind "
+            "a group or another {n}");
     pattern = format_text("^(%s)$", json_string_value(value));
     status = regcomp(&wanted->pattern, pattern, REG_EXTENDED | REG_NOSUB);
     free(pattern);

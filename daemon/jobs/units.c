@@ -283,7 +283,7 @@ static bool still_to_be_made(struct job *job, struct unit *unit, const char *uid
 {
     struct await await = await_begin(job->farm->options.fibers, error);
     json_t *serial;
-    const char *holder;
+    const char *state, *holder;
     bool good;
 
     if (!unit->serial)
@@ -296,9 +296,13 @@ static bool still_to_be_made(struct job *job, struct unit *unit, const char *uid
             *error = ERROR_NONE;
         return good;
     }
+    state = json_string_value(json_object_get(serial, "state"));
     holder = json_string_value(json_object_get(serial, "uid"));
     good = holder && uid[0] && strcmp(holder, uid) == 0 && interlock_may_keep(job, serial);
-    if (!good && holder && interlock_may_keep(job, serial))
+    if (same(state, "reserved") || same(state, "bound"))
+        (void)error_set(error, FAILURE_CODE(FAILURE_DATA),
+                        "%s is in work at another station, for another order", unit->serial);
+    else if (!good && holder && interlock_may_keep(job, serial))
         (void)snprintf(unit->uid, sizeof unit->uid, "%s", holder);
     else if (!good)
         unit->state = UNIT_DONE;

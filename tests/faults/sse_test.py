@@ -113,10 +113,10 @@ def many_breaks(programs, checks):
         while done < programs.breaks and time.monotonic() < deadline:
             pause = time.monotonic() + generator.uniform(0, 0.006)
             operator.work(lambda until=pause: time.monotonic() > until)
-            reader = generator.choice(shaky)
-            if reader.socket:  # else it is on its way back
-                reader.break_off()
-                done += 1
+            for reader in generator.sample(shaky, min(4, programs.breaks - done)):
+                if reader.socket:  # else it is on its way back
+                    reader.break_off()
+                    done += 1
         checks.equal(done, programs.breaks, "so often a connection was broken")
         scene.post(f"/v1/jobs/{job}/cancel")
         for name in scene.stations:
