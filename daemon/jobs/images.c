@@ -92,10 +92,12 @@ static uint8_t *read_file(const char *path, uint64_t *size, struct error *error)
 {
     uint8_t *bytes = NULL;
     struct stat info;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* somebody may have put a pipe there */
 
     if (file < 0 || fstat(file, &info) < 0) {
         (void)error_set_errno(error, errno, "cannot read image file %s", path);
+    } else if (!S_ISREG(info.st_mode)) {
+        (void)error_set(error, -EIO, "image file %s is no file", path);
     } else if (info.st_size > (off_t)IMAGE_MAX_BYTES) {
         (void)error_set(error, -E2BIG, "the file has %lld bytes; at most %u are taken",
                         (long long)info.st_size, IMAGE_MAX_BYTES);

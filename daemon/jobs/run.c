@@ -386,6 +386,7 @@ static bool record_outcome(struct running *running, const struct report *report)
     struct store_fact *facts = allocate(running->data.count + 2, sizeof *facts);
     size_t count = end_facts(running, report, facts);
     struct error error = ERROR_NONE;
+    bool refused_before = false;
     int status;
 
     for (;;) {
@@ -394,9 +395,13 @@ static bool record_outcome(struct running *running, const struct report *report)
             break;
         log_error(&running->station->log, "run %lld: the outcome cannot be recorded: %s",
                   (long long)running->id, error.text);
-        /* Room may come back; a fact that the schema refuses never gets better. */
-        if (status != -ENOSPC && status != -EIO)
-            break;
+        /* Room may come back; a fact that the schema refuses does not get better, but SQLite may say so
+         * of a trigger that had no memory: it is asked once more. */
+        if (status != -ENOSPC && status != -EIO) {
+            if (refused_before)
+                break;
+            refused_before = true;
+        }
         station_set_state(running->station, STATE_RECORDING, error.text);
         (void)fiber_sleep_until(farm->options.fibers, farm->options.clock,
                                 clock_monotonic_us(farm->options.clock) + RECORD_RETRY_US);

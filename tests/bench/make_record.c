@@ -400,23 +400,24 @@ static void make_run(struct maker *maker, struct run *run)
 /* One after the other for the ledger, STATIONS at a time for the clock. */
 static void make_runs(struct maker *maker)
 {
-    struct run run = {.job = 0};
+    struct run *run = allocate(1, sizeof *run); /* with its texts too large for a frame */
 
-    for (run.id = 1; run.id <= maker->runs; run.id++) {
-        make_run(maker, &run);
+    for (run->id = 1; run->id <= maker->runs; run->id++) {
+        make_run(maker, run);
         if (maker->uncovered >= CHECKPOINT_EVERY)
             sign(maker);
-        if (run.id % COMMIT_EVERY == 0) {
+        if (run->id % COMMIT_EVERY == 0) {
             execute(maker, "COMMIT; BEGIN");
-            (void)fprintf(stderr, "%" PRId64 " runs, %ld s of processor time\n", run.id,
+            (void)fprintf(stderr, "%" PRId64 " runs, %ld s of processor time\n", run->id,
                           (long)(clock() / CLOCKS_PER_SEC));
         }
     }
-    run.id--;
-    close_job(maker, run.job);
-    close_image(maker, run.image);
+    run->id--;
+    close_job(maker, run->job);
+    close_image(maker, run->image);
     if (maker->fast)
-        give_back(maker, &run);
+        give_back(maker, run);
+    free(run);
 }
 
 static void make(struct maker *maker, const char *path)
