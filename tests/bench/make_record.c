@@ -41,6 +41,7 @@ enum {
 #define BEGIN_US INT64_C(1795263900000000) /* 2026-11-21T12:25:00Z */
 
 struct maker {
+    char body[1600]; /* of the fact that is being written */
     struct database database;
     struct chain chain;
     struct tree tree;
@@ -124,10 +125,10 @@ static void unit_uid(int64_t unit, char text[27])
 
 static void add_image(struct maker *maker, int64_t number)
 {
-    char id[65], body[600];
+    char id[65], *body = maker->body;
 
     image_id(number, id);
-    (void)snprintf(body, sizeof body,
+    (void)snprintf(body, sizeof maker->body,
                    "{\"by\":\"meier\",\"format\":\"intel-hex\",\"id\":\"%s\",\"name\":\"controller-%" PRId64
                    ".hex\",\"ranges\":[{\"address\":134217728,\"crc32\":3405691582,\"size\":65536}],"
                    "\"size\":184320}",
@@ -137,10 +138,10 @@ static void add_image(struct maker *maker, int64_t number)
 
 static void add_job(struct maker *maker, int64_t job, int64_t image)
 {
-    char id[65], body[1200];
+    char id[65], *body = maker->body;
 
     image_id(image, id);
-    (void)snprintf(body, sizeof body,
+    (void)snprintf(body, sizeof maker->body,
                    "{\"by\":\"mes\",\"chip\":\"stm32f103xb\",\"hold_after_failures\":500,\"id\":%" PRId64
                    ",\"images\":[\"%s\"],\"options\":{\"verify\":\"read-back\"},\"quantity\":%d,"
                    "\"serial_pool\":\"units\",\"stations\":[\"S01\",\"S02\"],\"trigger\":\"on_insert\","
@@ -166,12 +167,12 @@ struct run {
 
 static void start_run(struct maker *maker, const struct run *run)
 {
-    char image[65], uid[27], started[28], body[1500];
+    char image[65], uid[27], started[28], *body = maker->body;
 
     image_id(run->image, image);
     unit_uid(run->unit, uid);
     clock_format_utc(maker->utc_us, started);
-    (void)snprintf(body, sizeof body,
+    (void)snprintf(body, sizeof maker->body,
                    "{\"by\":\"operator%02d\",\"chip\":\"stm32f103xb\",\"chip_id\":\"0x410\",\"id\":%" PRId64
                    ",\"images\":[\"%s\"],\"job\":%" PRId64 ",\"numbers\":[{\"number\":%" PRId64
                    ",\"pool\":\"units\",\"text\":\"SN%08" PRId64 "\"}],"
@@ -186,11 +187,11 @@ static void start_run(struct maker *maker, const struct run *run)
 
 static void end_run(struct maker *maker, const struct run *run)
 {
-    char ended[28], body[1500];
+    char ended[28], *body = maker->body;
 
     clock_format_utc(maker->utc_us + INT64_C(11) * 1000000, ended);
     if (run->fails)
-        (void)snprintf(body, sizeof body,
+        (void)snprintf(body, sizeof maker->body,
                        "{\"baud\":115200,\"class\":\"verify\",\"ended\":\"%s\",\"flash_size\":131072,"
                        "\"floor_us\":11842000,\"id\":%" PRId64 ",\"message\":\"" MESSAGE
                        "\",\"outcome\":\"fail\","
@@ -198,7 +199,7 @@ static void end_run(struct maker *maker, const struct run *run)
                        ended, run->id);
     else
         (void)snprintf(
-            body, sizeof body,
+            body, sizeof maker->body,
             "{\"baud\":115200,\"ended\":\"%s\",\"flash_size\":131072,\"floor_us\":11842000,\"id\":%" PRId64
             ",\"outcome\":\"pass\",\"phases\":" PHASES ",\"retries\":0," SHARES "," VERIFY "}",
             ended, run->id);
