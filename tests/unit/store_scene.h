@@ -64,10 +64,13 @@ static inline void scene_close(struct scene *scene)
     (void)uv_run(&scene->loop, UV_RUN_DEFAULT);
 }
 
-/* A folder, a loop, a clock, and no store yet. */
+/* A folder, a loop, a clock, and no store yet. In memory where that can be had: what a slow disk would add is
+ * time. */
 static inline void scene_prepare(struct scene *scene)
 {
-    *scene = (struct scene){.folder = "/tmp/flashfarm-test-XXXXXX", .now_us = SCENE_BEGIN_US};
+    *scene = (struct scene){.now_us = SCENE_BEGIN_US};
+    (void)snprintf(scene->folder, sizeof scene->folder, "%s/flashfarm-test-XXXXXX",
+                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     scene->clock = (struct clock){.monotonic_us = scene_monotonic,
                                   .utc_us = scene_tick,
                                   .synchronised = scene_synchronised,
