@@ -36,29 +36,33 @@ run_fuzz() {
     build fuzz && ctest --preset fuzz -j "$cores"
 }
 
+# One unit test in valgrind; its output is shown when something is wrong with it.
+check_memory() {
+    log=build/debug/valgrind-$(basename "$1").log
+    valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite "$1" >"$log" 2>&1 || {
+        echo "valgrind: $1 failed"
+        cat "$log"
+        return 1
+    }
+}
+
 # The tests of bulk data take minutes in valgrind, and the sanitizers have seen them.
 run_valgrind() {
     build debug || return 1
-    wrong=
     for test in build/debug/tests/unit/*_test; do
         case $test in */image_random_test | */audit_test | */store_test) continue ;; esac
-        echo "valgrind $test"
-        valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
-            "$test" >build/debug/valgrind.log 2>&1 || {
-            cat build/debug/valgrind.log
-            wrong="$wrong $(basename "$test")"
-        }
-    done
-    [ -z "$wrong" ] || {
-        echo "valgrind:$wrong" >&2
-        return 1
-    }
+        echo "$test"
+    done | xargs -P "$cores" -n 1 sh tests/run.sh --check-memory
 }
 
 run_debug() {
     build debug && ctest --preset debug -j "$cores" -LE 'slow|bench'
 }
 
+if [ "${1-}" = --check-memory ]; then # of run_valgrind()
+    check_memory "$2"
+    exit
+fi
 # shellcheck disable=SC2086
 need_packages $packages_build $packages_demo $packages_test
 [ $# -gt 0 ] || set -- asan tsan fuzz valgrind debug
