@@ -86,15 +86,18 @@ void pty_unplug(struct pty *pty, const char *link, int inotify_fd)
     pty->open = false;
 }
 
+/* inotify tells of a close before the kernel has finished it: by then the hang-up must be there. */
+#define CLOSE_WAIT_MS 10
+
 /* Counting opens and closes would go wrong where inotify merges equal events. So the held end is let go for a
  * moment: a hang-up on the master then says that it was the last. */
 void pty_check_open(struct pty *pty, int inotify_fd)
 {
-    struct pollfd end = {.fd = pty->master_fd, .events = POLLIN};
+    struct pollfd end = {.fd = pty->master_fd};
 
     unwatch(pty, inotify_fd);
     close_fd(&pty->held_fd);
-    if (poll(&end, 1, 0) >= 0)
+    if (poll(&end, 1, CLOSE_WAIT_MS) >= 0)
         pty->open = !(end.revents & POLLHUP);
     pty->held_fd = open(pty->slave, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
     if (pty->held_fd < 0)
