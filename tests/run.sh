@@ -55,9 +55,8 @@ run_valgrind() {
     done | xargs -P "$cores" -n 1 sh tests/run.sh --check-memory
 }
 
-# Half of the time is spent waiting for deadlines and paced boards: one more test than cores.
 run_debug() {
-    build debug && ctest --preset debug -j $((cores + 1)) -LE 'slow|bench'
+    build debug && ctest --preset debug -j "$cores" -LE 'slow|bench'
 }
 
 if [ "${1-}" = --check-memory ]; then # of run_valgrind()

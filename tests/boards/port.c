@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { READ_MAX_BYTES = 4096 };
@@ -135,10 +134,8 @@ bool port_waits(const struct port *port)
  * that may already be the first words of the next client. */
 static void see_off(struct port *port)
 {
-    int last_words = 0;
+    int last_words = pty_check_open(&port->pty, port->changes->fd);
 
-    (void)ioctl(port->source.fd, FIONREAD, &last_words);
-    pty_check_open(&port->pty, port->changes->fd);
     if (port->pty.open) {
         greet(port);
         return;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
@@ -91,18 +92,21 @@ void pty_unplug(struct pty *pty, const char *link, int inotify_fd)
 
 /* Counting opens and closes would go wrong where inotify merges equal events. So the held end is let go for a
  * moment: a hang-up on the master then says that it was the last. */
-void pty_check_open(struct pty *pty, int inotify_fd)
+int pty_check_open(struct pty *pty, int inotify_fd)
 {
     struct pollfd end = {.fd = pty->master_fd};
+    int last_words = 0;
 
     unwatch(pty, inotify_fd);
     close_fd(&pty->held_fd);
     if (poll(&end, 1, CLOSE_WAIT_MS) >= 0)
         pty->open = !(end.revents & POLLHUP);
+    (void)ioctl(pty->master_fd, FIONREAD, &last_words); /* poll() has brought in what was on its way */
     pty->held_fd = open(pty->slave, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
     if (pty->held_fd < 0)
         (void)sim_complain("%s: %s", pty->slave, strerror(errno));
     else if (!pty->open)
         (void)tcflush(pty->held_fd, TCIFLUSH);
     watch(pty, inotify_fd);
+    return last_words;
 }

@@ -21,7 +21,7 @@ int pty_plug(struct pty *pty, const char *link, int inotify_fd);
 void pty_unplug(struct pty *pty, const char *link, int inotify_fd);
 
 /* After a close was reported: is there still another client? Updates open, and when nobody is left, what they
- * had not read is gone as on a real port. */
-void pty_check_open(struct pty *pty, int inotify_fd);
+ * had not read is gone as on a real port. Returns how many bytes of theirs the board has still to read. */
+int pty_check_open(struct pty *pty, int inotify_fd);
 
 #endif
