@@ -11,7 +11,6 @@
 
 struct access;
 struct events;
-struct keys;
 struct webhooks;
 
 struct api {
@@ -23,7 +22,6 @@ struct api {
     struct log log;
     struct http *http;
     struct events *events;
-    struct keys *keys;
     struct access *access; /* keys, users, sessions */
     char *version;
     char *state;         /* NULL: none */

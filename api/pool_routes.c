@@ -95,11 +95,9 @@ void get_pool_serials(struct request *request)
 {
     static const char *const states = "reserved bound pass fail unknown burned returned";
     const struct api *api = request->context;
-    const char *state = target_parameter(&request->target, "state");
+    const char *state;
 
-    if (state && !is_word_of(state, states))
-        reply_problem(request, PROBLEM_BAD_PARAMETER, "state is '%s'; expected one of: %s", state, states);
-    else
+    if (reply_state(request, states, &state))
         store_pool(api->store, request->match.parts[0], on_pool_exists, request);
 }
 

@@ -62,12 +62,10 @@ void get_recipes(struct request *request)
 {
     static const char *const states = "draft released retired";
     const struct api *api = request->context;
-    const char *state = target_parameter(&request->target, "state");
+    const char *state;
     struct store_page page;
 
-    if (state && !is_word_of(state, states))
-        reply_problem(request, PROBLEM_BAD_PARAMETER, "state is '%s'; expected one of: %s", state, states);
-    else if (reply_page(request, &page))
+    if (reply_state(request, states, &state) && reply_page(request, &page))
         store_recipes(api->store, target_parameter(&request->target, "name"), state, &page, reply_with_answer,
                       request);
 }

@@ -231,3 +231,12 @@ const char *body_reason(struct request *request, bool required)
                   required ? "1 to " : "at most ", REASON_MAX_BYTES);
     return NULL;
 }
+
+bool reply_state(struct request *request, const char *words, const char **state)
+{
+    *state = target_parameter(&request->target, "state");
+    if (!*state || is_word_of(*state, words))
+        return true;
+    reply_problem(request, PROBLEM_BAD_PARAMETER, "state is '%s'; expected one of: %s", *state, words);
+    return false;
+}

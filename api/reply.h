@@ -74,6 +74,8 @@ void reply_with_answer(void *context, json_t *answer, const struct error *error)
 /* Reads `limit` and `cursor`; false when a problem was answered. */
 struct store_page;
 bool reply_page(struct request *request, struct store_page *page);
+/* Reads the parameter `state`, one of blank-separated words; NULL when it is not given. False as above. */
+bool reply_state(struct request *request, const char *words, const char **state);
 
 /* False, and answered, when the JSON body has a member that is none of the blank-separated `words`. */
 bool body_members(struct request *request, const char *words);
