@@ -100,6 +100,10 @@ void post_user_password(struct request *request);
 /* system_routes.c */
 void get_health(struct request *request);
 void get_contract(struct request *request);
+
+/* page_routes.c */
 void get_page(struct request *request);
+void get_page_script(struct request *request);
+void get_page_style(struct request *request);
 
 #endif

@@ -82,6 +82,8 @@ const struct route api_routes[] = {
     {.method = "GET", .path = "/healthz", .handler = get_health, .open = true},
     {.method = "GET", .path = "/openapi.json", .handler = get_contract, .open = true},
     {.method = "GET", .path = "/", .handler = get_page, .open = true},
+    {.method = "GET", .path = "/app.js", .handler = get_page_script, .open = true},
+    {.method = "GET", .path = "/app.css", .handler = get_page_style, .open = true},
 };
 /* clang-format on */
 

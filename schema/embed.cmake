@@ -1,23 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 # Puts files into a static library, without any tool but CMake.
 #
-#   embed_files(TARGET NAME name FILES file…)
+#   embed_files(TARGET NAME name [DIRECTORY directory] FILES [file…])
 #
 # makes the library TARGET with `const struct embedded_file <name>_files[]` (embedded.h). Files are named from
-# the calling folder and listed one by one, so that one that is missing breaks the build. Included, this file
-# defines the function; run as a script (cmake -P), it writes the C source.
+# the calling folder, or from a directory that the build fills, and listed one by one, so that one that is missing
+# breaks the build. Included, this file defines the function; run as a script (cmake -P), it writes the C source.
 
 if(NOT CMAKE_SCRIPT_MODE_FILE)
   set(EMBED_DIRECTORY ${CMAKE_CURRENT_LIST_DIR} CACHE INTERNAL "where embed.cmake and embedded.h are")
 
   function(embed_files target)
-    cmake_parse_arguments(ARG "" "NAME" "FILES" ${ARGN})
+    cmake_parse_arguments(ARG "" "NAME;DIRECTORY" "FILES" ${ARGN})
+    if(NOT ARG_DIRECTORY)
+      set(ARG_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+    endif()
     set(source ${CMAKE_CURRENT_BINARY_DIR}/${ARG_NAME}_files.c)
-    list(TRANSFORM ARG_FILES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/ OUTPUT_VARIABLE paths)
+    list(TRANSFORM ARG_FILES PREPEND ${ARG_DIRECTORY}/ OUTPUT_VARIABLE paths)
     string(REPLACE ";" "|" names "${ARG_FILES}")
     add_custom_command(
       OUTPUT ${source}
-      COMMAND ${CMAKE_COMMAND} -DNAME=${ARG_NAME} -DOUTPUT=${source} -DDIRECTORY=${CMAKE_CURRENT_SOURCE_DIR}
+      COMMAND ${CMAKE_COMMAND} -DNAME=${ARG_NAME} -DOUTPUT=${source} -DDIRECTORY=${ARG_DIRECTORY}
               "-DFILES=${names}" -P ${EMBED_DIRECTORY}/embed.cmake
       DEPENDS ${paths} ${EMBED_DIRECTORY}/embed.cmake
       VERBATIM)

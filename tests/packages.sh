@@ -4,6 +4,8 @@
 
 packages_build="gcc libc6-dev binutils cmake ninja-build pkg-config python3 libuv1-dev libserialport-dev libgpiod-dev
 libmicrohttpd-dev libgnutls28-dev libjansson-dev libsqlite3-dev libinih-dev libsodium-dev zlib1g-dev libcurl4-openssl-dev libyaml-dev"
+# The dashboard is bundled with node. Some builds of nodejs bring npm with them and refuse Debian's.
+command -v npm >/dev/null || packages_build="$packages_build nodejs npm"
 # A real firmware file, and the tool that moves it to where an STM32 has its flash.
 packages_demo="firmware-microbit-micropython srecord util-linux"
 # Simulated AVR boards: chip, bootloaders, and what builds the one that Debian has no good binary of.
@@ -12,8 +14,6 @@ packages_avr="libsimavr-dev libelf-dev arduino-core-avr arduino-mighty-1284p gcc
 packages_test="clang libclang-rt-dev clang-format clang-tidy cppcheck stm32flash valgrind dpkg-dev file mount systemd
 arduino-core-avr ubertooth-firmware binutils-arm-none-eabi ser2net python3-serial lpc21isp avrdude openssl minisign
 $packages_avr"
-# Some builds of nodejs bring npm with them and refuse Debian's.
-command -v npm >/dev/null || packages_test="$packages_test nodejs npm"
 
 # need_packages NAME...: installs those that are missing, as root or with sudo. Asks nothing.
 need_packages() {
