@@ -164,6 +164,26 @@ static void start_export(struct request *request, const struct store_run_filter 
     ask(export, on_first_page);
 }
 
+/* Its items are text already. */
+static void reply_brief(void *context, json_t *answer, const struct error *error)
+{
+    struct request *request = context;
+    struct reply reply = {.status = 200, .type = "application/json"};
+    const char *next;
+
+    if (!answer) {
+        reply_error(request, error);
+        return;
+    }
+    next = json_string_value(json_object_get(answer, "next")); /* digits */
+    reply.body =
+        format_text("{\"items\":%s,\"next\":%s%s%s}", json_string_value(json_object_get(answer, "items")),
+                    next ? "\"" : "", next ? next : "null", next ? "\"" : "");
+    reply.size = strlen(reply.body);
+    json_decref(answer);
+    request_answer(request, &reply);
+}
+
 /* Whether `brief` is true; false when it is neither of both, which has been answered then. */
 static bool read_brief(struct request *request, bool *brief)
 {
@@ -232,5 +252,5 @@ void run_list_answer(struct request *request, int64_t job)
     else if (csv)
         start_export(request, &filter, &page);
     else
-        store_runs(api->store, &filter, &page, reply_with_answer, request);
+        store_runs(api->store, &filter, &page, filter.brief ? reply_brief : reply_with_answer, request);
 }

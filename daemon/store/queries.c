@@ -76,10 +76,12 @@
     "AND id < :before AND (:name IS NULL OR +name = :name) AND (:state IS NULL OR +state = :state) "         \
     "ORDER BY id DESC LIMIT :limit"
 
-/* What a long list is asked for: which board, where, when, and what came of it. */
+/* What a long list is asked for: which board, where, when, and what came of it; as text, since most of the
+ * time of such a list went into objects that were only made to be printed. */
 #define BRIEF_COLUMNS                                                                                        \
-    "SELECT run.id AS cursor, run.id, job, station, outcome, class, message, serial, uid, chip, run.image, " \
-    "work_order, started, ended, \"by\" "
+    "SELECT run.id AS cursor, json_object('id', run.id, 'job', job, 'station', station, 'outcome', "         \
+    "outcome, 'class', class, 'message', message, 'serial', serial, 'uid', uid, 'chip', chip, 'image', "     \
+    "run.image, 'work_order', work_order, 'started', started, 'ended', ended, 'by', \"by\") AS brief "
 
 /* Every way to a list of runs. BY_NUMBER: those of the chip that has a number, be it a serial, an address or
  * a key. */

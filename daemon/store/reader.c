@@ -406,6 +406,52 @@ int answer_page(struct database *database, struct request *request, struct error
     return 0;
 }
 
+/* The rows' second column, JSON texts, as the text of an array. Returns 1 when there are more than `limit`.
+ */
+static int take_texts(struct database *database, sqlite3_stmt *statement, FILE *out, size_t limit,
+                      size_t *count, int64_t *cursor, struct error *error)
+{
+    int step = SQLITE_ROW, code = 0;
+
+    (void)fputc('[', out);
+    while ((step = sqlite3_step(statement)) == SQLITE_ROW && *count < limit) {
+        *cursor = sqlite3_column_int64(statement, 0);
+        (void)fprintf(out, "%s%s", (*count)++ ? "," : "", (const char *)sqlite3_column_text(statement, 1));
+    }
+    (void)fputc(']', out);
+    if (step != SQLITE_ROW && step != SQLITE_DONE)
+        code = database_fail(database, error);
+    (void)sqlite3_reset(statement);
+    return code ? code : step == SQLITE_ROW;
+}
+
+int answer_text_page(struct database *database, struct request *request, struct error *error)
+{
+    sqlite3_stmt *statement = request_statement(database, request->query, request, error);
+    char *text = NULL, next[24];
+    size_t size = 0, count = 0;
+    int64_t cursor = 0;
+    FILE *out;
+    int more;
+
+    if (!statement)
+        return error->code;
+    out = open_memstream(&text, &size);
+    if (!out)
+        return error_set(error, -ENOMEM, "no memory for a list");
+    more = take_texts(database, statement, out, (size_t)request->limit, &count, &cursor, error);
+    if (fclose(out) && more >= 0)
+        more = error_set(error, -ENOMEM, "no memory for a list");
+    if (more >= 0) {
+        (void)snprintf(next, sizeof next, "%" PRId64, cursor);
+        request->result = json_pack("{s:I, s:s?}", "count", (json_int_t)count, "next", more ? next : NULL);
+        (void)json_object_set_new(request->result, "items",
+                                  json_stringn_nocheck(text, size)); /* SQLite's own */
+    }
+    free(text);
+    return more < 0 ? more : 0;
+}
+
 int answer_one(struct database *database, struct request *request, struct error *error)
 {
     sqlite3_stmt *statement = request_statement(database, request->query, request, error);

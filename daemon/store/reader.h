@@ -46,8 +46,9 @@ void request_result(struct request *request, json_t *result);
 /* One row as the answers have it: an object, without the cursor. */
 json_t *reader_row(sqlite3_stmt *row);
 
-/* The kinds of answer: {"items","next"}, one thing, and the history of a unit. */
-request_answer answer_page, answer_one, answer_unit;
+/* The kinds of answer: {"items","next"}, the same with items as text and their "count", one thing, and the
+ * history of a unit. */
+request_answer answer_page, answer_text_page, answer_one, answer_unit;
 
 /* On the calling thread: all rows as an array; NULL with the error. */
 json_t *reader_rows(struct reader *reader, enum query query, struct error *error);

@@ -370,7 +370,8 @@ void store_runs(struct store *store, const struct store_run_filter *filter, cons
                 store_answer *answer, void *context)
 {
     enum query query = way_to_runs(filter) + (filter->brief ? QUERY_BRIEF - QUERY_RUNS : 0);
-    struct request *request = request_new(store->reader, query, answer_page, answer, context);
+    request_answer *make = filter->brief ? answer_text_page : answer_page;
+    struct request *request = request_new(store->reader, query, make, answer, context);
 
     if (filter->job)
         request_integer(request, ":job", filter->job);

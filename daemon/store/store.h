@@ -104,7 +104,8 @@ struct store_run_filter {
     const char *outcome;   /* "running": those without one */
     const char *from, *to; /* RFC 3339 times of the run's start; from included, to excluded */
     bool brief; /* not what is kept of each run, but id, job, station, outcome, class, message, serial,
-                 * uid, chip, image, work_order, started, ended, by: a fifth of the time */
+                 * uid, chip, image, work_order, started, ended, by: a tenth of the time. `items` of the
+                 * answer is then the text of the array, and `count` how many it has */
 };
 
 /* Lists are newest first, the ledger oldest first. */

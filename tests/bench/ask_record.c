@@ -70,7 +70,8 @@ static int64_t ask_runs(struct asker *asker, const struct store_run_filter *filt
 
         store_runs(asker->store, &asked, &page, take, asker);
         await_answer(asker);
-        rows += (int64_t)json_array_size(json_object_get(asker->answer, "items"));
+        rows += asker->brief ? json_integer_value(json_object_get(asker->answer, "count"))
+                             : (int64_t)json_array_size(json_object_get(asker->answer, "items"));
         next = json_string_value(json_object_get(asker->answer, "next"));
         page.cursor = next ? strcpy(asker->cursor, next) : NULL;
         json_decref(asker->answer);
