@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the loop's side share: store.c (facts and questions), evidence.c (checkpoints and proofs)
- * and backup.c. Nobody outside of this folder includes it. */
+/* What the parts of the loop's side share: store.c (facts and questions), factory.c, statistics.c,
+ * evidence.c (checkpoints and proofs) and backup.c. Nobody outside of this folder includes it. */
 #ifndef FLASHFARM_STORE_INSIDE_H
 #define FLASHFARM_STORE_INSIDE_H
 
@@ -26,6 +26,9 @@ struct store {
 /* Asks for one thing by the text that names it; `what` is its word in an error (store.c). */
 void store_ask_by_text(struct store *store, enum query query, const char *what, const char *id,
                        store_answer *answer, void *context);
+
+/* :recipe and :version of "NAME" or "NAME/VERSION"; a version that is no number fits no run (store.c). */
+void store_request_recipe(struct request *request, const char *recipe);
 
 /* Queues a checkpoint as store_append() queues facts (store.c). */
 void store_push_checkpoint(struct store *store, store_done *done, void *context);

@@ -11,7 +11,8 @@
     "chip_id, run.image, images AS images_json, work_order, started, ended, \"by\", version, "               \
     "details -> 'verify' AS verify_json, details ->> 'baud' AS baud, details ->> 'retries' AS retries, "     \
     "details ->> 'flash_size' AS flash_size, details -> 'phases' AS phases_json, "                           \
-    "details ->> 'floor_us' AS floor_us, details -> 'shares' AS shares_json, " RECIPE_OF                     \
+    "details ->> 'floor_us' AS floor_us, details -> 'shares' AS shares_json, "                               \
+    "link AS link_json, " RECIPE_OF                                                                          \
     "AS recipe_json, fixture, numbers AS numbers_json, unit AS unit_json, unit_data_sha256, rework, code, "  \
     "iif(outcome IS NULL, json_array(opened), json_array(opened, run.fact)) AS records_json "
 
@@ -107,6 +108,36 @@
     [name##_BY_TIME] = columns "FROM run WHERE " RUN_PAGE_BY_TIME,                                           \
     [name##_BY_OUTCOME] = columns "FROM run WHERE outcome IS :outcome " RUN_PAGE
 
+/* Jobs that a tally or a run (`row`) may be of. */
+#define JOB_FITS(row)                                                                                        \
+    "AND (:recipe IS NULL OR EXISTS (SELECT 1 FROM job AS made WHERE made.id = " row ".job "                 \
+    "AND made.recipe = :recipe AND (:version IS NULL OR made.recipe_version = :version))) "                  \
+    "AND (:work_order IS NULL OR EXISTS (SELECT 1 FROM job AS made WHERE made.id = " row ".job "             \
+    "AND made.work_order = :work_order)) "
+
+#define TALLY_FILTER                                                                                         \
+    "one.span = :span AND one.start >= :first AND one.start < :last "                                        \
+    "AND (:station IS NULL OR one.station = :station) AND (:job IS NULL OR +one.job = :job) " JOB_FITS(      \
+        "one")
+
+/* Every way to a kind of tally. */
+#define TALLY_WAYS(name, table, columns)                                                                     \
+    [name##_BY_TIME] = columns "FROM " table " AS one WHERE " TALLY_FILTER,                                  \
+    [name##_BY_JOB] =                                                                                        \
+        columns "FROM " table " AS one INDEXED BY " table "_job WHERE one.job = :job AND " TALLY_FILTER,     \
+    [name##_BY_WORK_ORDER] =                                                                                 \
+        columns "FROM job CROSS JOIN " table " AS one INDEXED BY " table "_job ON one.job = job.id "         \
+                "WHERE job.work_order = :work_order AND " TALLY_FILTER
+
+/* Each station that ever had a run, one step along the index for each. */
+#define PLACES                                                                                               \
+    "WITH RECURSIVE place(name) AS (SELECT min(station) FROM run UNION ALL "                                 \
+    "SELECT (SELECT min(station) FROM run WHERE station > place.name) FROM place WHERE name IS NOT NULL) "
+
+/* The last runs that ended at a place. */
+#define LAST_RUNS                                                                                            \
+    "FROM run WHERE station = place.name AND +outcome IS NOT NULL ORDER BY started DESC, id DESC LIMIT "
+
 _Static_assert(QUERY_BRIEF_BY_OUTCOME - QUERY_BRIEF == QUERY_RUNS_BY_OUTCOME - QUERY_RUNS,
                "lists in one order");
 
@@ -178,6 +209,43 @@ const char *const queries[QUERY_COUNT] = {
     [QUERY_BACKUPS] = "SELECT fact AS cursor, name, size, sha256, sequence, \"by\", made FROM backup "
                       "WHERE fact < :before ORDER BY fact DESC LIMIT :limit",
     [QUERY_HEAD] = "SELECT sequence, lower(hex(hash)) FROM ledger ORDER BY sequence DESC LIMIT 1",
+
+    TALLY_WAYS(
+        QUERY_TALLY, "tally",
+        "SELECT one.start, one.station, one.runs, one.pass, one.fail, one.aborted, one.unknown, "
+        "one.cancelled, one.units, one.first_pass, one.passed_units, one.us, one.floor_us, one.wire_us, "
+        "one.target_us, one.host_us, one.retry_us, one.timed_runs, one.bytes "),
+    TALLY_WAYS(QUERY_CLASSES, "tally_class", "SELECT one.start, one.station, one.class, one.count "),
+    [QUERY_TALLY_LAST_HOUR] = "SELECT max(start) / 3600 * 3600 FROM tally WHERE span = 300",
+    [QUERY_TALLY_ENDS_OF_JOB] =
+        "SELECT (SELECT min(start) FROM tally WHERE tally.job = :job AND span = 300), "
+        "(SELECT max(start) + 300 FROM tally WHERE tally.job = :job AND span = 300)",
+    [QUERY_TALLY_ENDS_OF_WORK_ORDER] =
+        "SELECT min((SELECT min(start) FROM tally WHERE tally.job = job.id AND span = 300)), "
+        "max((SELECT max(start) + 300 FROM tally WHERE tally.job = job.id AND span = 300)) "
+        "FROM job WHERE work_order = :work_order",
+    [QUERY_PACE] = "SELECT ended FROM run INDEXED BY run_passed WHERE outcome = 'pass' AND ended > :since "
+                   "AND ended <= :now "
+                   "AND (:station IS NULL OR +station = :station) "
+                   "AND (:job IS NULL OR +job = :job) " JOB_FITS("run") "ORDER BY ended",
+    [QUERY_RECENT] =
+        PLACES "SELECT name, (SELECT json_group_array(json_object('run', id, 'outcome', outcome, "
+               "'class', class, 'serial', serial, 'ended', ended)) "
+               "FROM (SELECT id, outcome, class, serial, ended " LAST_RUNS ":count)) "
+               "FROM place WHERE name IS NOT NULL",
+    [QUERY_STATION_MEASURES] = PLACES
+    "SELECT name, (SELECT json_object('station', place.name, 'chip', place.chip, "
+    "'runs', coalesce(sum(true), 0), 'passed', coalesce(sum(outcome = 'pass'), 0), "
+    "'measures', json_object('contact_attempts', round(avg(attempts), 3), 'naks', round(avg(naks), 3), "
+    "'retries', round(avg(retries), 3), 'excess_us', CAST(round(avg(excess_us)) AS INTEGER), "
+    "'contact_us', CAST(round(avg(contact_us)) AS INTEGER))) "
+    "FROM (SELECT outcome, class, chip, link ->> 'attempts' AS attempts, link ->> 'naks' AS naks, "
+    "details ->> 'retries' AS retries, iif(outcome = 'pass', (SELECT sum(one.value ->> 'us') "
+    "FROM json_each(details, '$.phases') AS one) - (details ->> 'floor_us'), NULL) AS excess_us, "
+    "(SELECT one.value ->> 'us' FROM json_each(details, '$.phases') AS one "
+    "WHERE one.value ->> 'name' = 'connect') AS contact_us " LAST_RUNS ":count) AS last "
+    "WHERE last.class IS NOT 'cancelled' AND last.chip = place.chip) "
+    "FROM (SELECT name, (SELECT chip " LAST_RUNS "1) AS chip FROM place WHERE name IS NOT NULL) AS place",
 
     /* A run that nobody saw the end of was no turn: its station gets another. */
     [QUERY_LOAD_JOBS] =

@@ -350,8 +350,7 @@ static void request_outcome(struct request *request, const char *outcome)
     request_text(request, ":outcome", running ? NULL : outcome);
 }
 
-/* "NAME", or "NAME/VERSION"; a version that is no number fits no run. */
-static void request_recipe(struct request *request, const char *recipe)
+void store_request_recipe(struct request *request, const char *recipe)
 {
     const char *slash = recipe ? strchr(recipe, '/') : NULL;
     char *name;
@@ -381,7 +380,7 @@ void store_runs(struct store *store, const struct store_run_filter *filter, cons
     request_text(request, ":work_order", filter->work_order);
     request_text(request, ":station", filter->station);
     request_text(request, ":by", filter->by);
-    request_recipe(request, filter->recipe);
+    store_request_recipe(request, filter->recipe);
     request_text(request, ":pool", filter->pool);
     request_outcome(request, filter->outcome);
     request_time(request, ":from", filter->from, "");

@@ -36,9 +36,21 @@ enum {
     FAILS_EVERY = 50,
     CHECKPOINT_EVERY = 256,
     COMMIT_EVERY = 200000,
+    JOBS_AT_ONCE = 8, /* that runs of one hour belong to, at most */
+    SPANS = 2,
 };
 
 #define BEGIN_US INT64_C(1795263900000000) /* 2026-11-21T12:25:00Z */
+
+/* What the schema counts of the runs of a job at a station in a span of time. */
+struct counted {
+    int64_t job, pass, fail, units, first_pass, fact, fail_fact;
+};
+
+struct span {
+    int64_t seconds, start;
+    struct counted of[STATIONS][JOBS_AT_ONCE];
+};
 
 struct maker {
     char body[1600]; /* of the fact that is being written */
@@ -51,7 +63,8 @@ struct maker {
     struct signer *signer;
     /* with --fast */
     bool fast;
-    sqlite3_stmt *run, *run_image, *run_pool, *serial, *job, *made;
+    sqlite3_stmt *run, *run_image, *run_pool, *serial, *job, *made, *tally, *tally_class;
+    struct span spans[SPANS];
     char *restore; /* the schema that was taken away */
     int64_t runs, job_started, job_passed, job_failed, image_passed, passed, image_fact, run_fact;
     char updated[28];
@@ -254,7 +267,8 @@ static void take_away(struct maker *maker)
 {
     static const char which[] =
         "FROM sqlite_schema WHERE (type = 'trigger' AND (name GLOB 'fact_run_*' OR tbl_name IN ('run', "
-        "'run_image', 'run_pool', 'serial', 'job', 'pool', 'units_made'))) OR (type = 'index' AND sql IS NOT "
+        "'run_image', 'run_pool', 'serial', 'job', 'pool', 'units_made', 'tally', 'tally_class'))) OR (type "
+        "= 'index' AND sql IS NOT "
         "NULL AND tbl_name IN ('run', 'serial'))";
     char *text = sqlite3_mprintf("SELECT format('DROP %%s \"%%w\";', type, name), sql || ';' %s", which);
     sqlite3_stmt *rows = prepare(maker, text);
@@ -288,7 +302,69 @@ static void prepare_rows(struct maker *maker)
     maker->job =
         prepare(maker, "UPDATE job SET started = ?, passed = ?, failed = ?, updated = ?, fact = ? WHERE "
                        "id = ?");
+    maker->tally = prepare(
+        maker, "INSERT INTO tally (span, start, station, job, runs, pass, fail, aborted, unknown, "
+               "cancelled, units, first_pass, passed_units, us, floor_us, wire_us, target_us, "
+               "host_us, retry_us, timed_runs, bytes, fact) VALUES (?1, ?2, ?3, ?4, ?5 + ?6, ?5, ?6, "
+               "0, 0, 0, ?7, ?8, ?5, ?5 * ?9, ?5 * ?10, ?5 * ?11, ?5 * ?12, ?5 * ?13, 0, ?5, 0, ?14)");
+    maker->tally_class =
+        prepare(maker, "INSERT INTO tally_class (span, start, station, job, class, count, fact) "
+                       "VALUES (?, ?, ?, ?, 'verify', ?, ?)");
     maker->made = prepare(maker, "INSERT INTO units_made (thing, version, count, fact) VALUES (?, 0, ?, ?)");
+}
+
+/* What a run that passed says of its time (PHASES, SHARES). */
+#define RUN_US    INT64_C(11919962)
+#define FLOOR_US  INT64_C(11842000)
+#define WIRE_US   INT64_C(11621963)
+#define TARGET_US INT64_C(250319)
+#define HOST_US   INT64_C(47680)
+
+static void write_counted(struct maker *maker, const struct span *span, int station,
+                          const struct counted *counted, int64_t closing_fact)
+{
+    char name[8];
+
+    (void)snprintf(name, sizeof name, "S%02d", station);
+    if (span->seconds == 300 || closing_fact)
+        write_row(maker, maker->tally, "iitiiiiiiiiiii", span->seconds, span->start, name, counted->job,
+                  counted->pass, counted->fail, counted->units, counted->first_pass, RUN_US, FLOOR_US,
+                  WIRE_US, TARGET_US, HOST_US, closing_fact ? closing_fact : counted->fact);
+    if (counted->fail)
+        write_row(maker, maker->tally_class, "iitiii", span->seconds, span->start, name, counted->job,
+                  counted->fail, counted->fail_fact);
+}
+
+/* `closing_fact`: of an hour, the first run in a later one; 0 for the last hour, which has no rows of its own
+ * yet, and for parts of an hour. */
+static void write_span(struct maker *maker, struct span *span, int64_t closing_fact)
+{
+    for (int station = 0; station < STATIONS; station++)
+        for (int i = 0; i < JOBS_AT_ONCE; i++)
+            if (span->of[station][i].job)
+                write_counted(maker, span, station, &span->of[station][i], closing_fact);
+    memset(span->of, 0, sizeof span->of);
+}
+
+static void count_run(struct maker *maker, struct span *span, const struct run *run)
+{
+    int64_t ended_s = maker->utc_us / 1000000 + 11, fact = maker->chain.sequence;
+    struct counted *counted = span->of[run->id % STATIONS];
+
+    if (span->start != ended_s - ended_s % span->seconds) {
+        write_span(maker, span, span->seconds == 300 ? 0 : fact);
+        span->start = ended_s - ended_s % span->seconds;
+    }
+    while (counted->job && counted->job != run->job)
+        counted++;
+    counted->job = run->job;
+    counted->pass += !run->fails;
+    counted->fail += run->fails;
+    counted->units += run->attempt == 1;
+    counted->first_pass += run->attempt == 1 && !run->fails;
+    counted->fact = fact;
+    if (run->fails)
+        counted->fail_fact = fact;
 }
 
 /* The facts of the run are the two newest records. */
@@ -323,6 +399,8 @@ static void write_run(struct maker *maker, const struct run *run)
     if (!run->fails || run->id == maker->runs) /* one that failed is written with its second attempt */
         write_row(maker, maker->serial, "ittitiitti", run->unit, serial, run->fails ? "fail" : "pass",
                   run->id, uid, run->attempt, run->job, by, at, fact);
+    for (int i = 0; i < SPANS; i++)
+        count_run(maker, &maker->spans[i], run);
     maker->job_started++;
     maker->job_failed += run->fails;
     maker->job_passed += !run->fails;
@@ -363,9 +441,12 @@ static void give_back(struct maker *maker, const struct run *last)
 
     write_row(maker, pool, "iii", last->unit, maker->passed, maker->run_fact);
     (void)sqlite3_finalize(pool);
-    for (size_t i = 0; i < 6; i++)
+    for (int i = 0; i < SPANS; i++)
+        write_span(maker, &maker->spans[i], 0);
+    for (size_t i = 0; i < 8; i++)
         (void)sqlite3_finalize((sqlite3_stmt *[]){maker->run, maker->run_image, maker->run_pool,
-                                                  maker->serial, maker->job, maker->made}[i]);
+                                                  maker->serial, maker->job, maker->made, maker->tally,
+                                                  maker->tally_class}[i]);
     execute(maker, "COMMIT; BEGIN");
     execute(maker, maker->restore);
     sqlite3_free(maker->restore);
@@ -444,6 +525,8 @@ static void make(struct maker *maker, const char *path)
     if (maker->fast) {
         take_away(maker);
         prepare_rows(maker);
+        maker->spans[0].seconds = 300;
+        maker->spans[1].seconds = 3600;
     }
     make_runs(maker);
     sign(maker);

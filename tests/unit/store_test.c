@@ -81,7 +81,7 @@ static void test_read_back(void)
         "\"version\":\"0.1.0\",\"verify\":{\"method\":\"read-back\",\"digest\":\"crc32:cafebabe\"},"
         "\"baud\":115200,\"retries\":0,\"flash_size\":65536,"
         "\"phases\":[{\"name\":\"write\",\"us\":1200,\"floor_us\":1100,\"bytes\":4096}],\"floor_us\":1100,"
-        "\"shares\":{\"wire\":0.97,\"target\":0.03},\"recipe\":null,\"fixture\":null,\"numbers\":null,"
+        "\"shares\":{\"wire\":0.97,\"target\":0.03},\"link\":null,\"recipe\":null,\"fixture\":null,\"numbers\":null,"
         "\"unit\":null,\"unit_data_sha256\":null,\"rework\":null,\"code\":null,\"records\":[5,6]}");
     check_json(
         get_job(&scene, 1),
