@@ -242,6 +242,8 @@ static int connect_board(struct programming *work)
     session->deadline_us = limit_us < run_deadline_us ? limit_us : run_deadline_us;
     status = session->protocol->connect(session, work->error);
     session->deadline_us = run_deadline_us;
+    /* What gets back into step later is no contact sought. */
+    work->report->link.attempts = session->link.attempts ? session->link.attempts : 1;
     if (status < 0)
         return programming_failed(work, FAILURE_PROTOCOL);
     work->report->baud = session->baud_proven;
@@ -299,6 +301,7 @@ int programming_read(struct programming *work, uint32_t address, uint8_t *bytes,
 
         work->report->retries++;
         status = session->protocol->resync(session, work->error);
+        session->link.resends += status == 0;
         if (status == 0)
             status = session->protocol->read(session, address, bytes, size, work->error);
         programming_end_recovery(work, &recovery);
@@ -428,6 +431,8 @@ int program_board(struct session *session, const struct order *order, const stru
     *report = (struct report){.outcome = OUTCOME_PASS};
     session->deadline_us = port_now_us(session->port) + plan->timeout_us;
     status = program_steps(&work);
+    report->link.naks = session->link.naks;
+    report->link.resends = session->link.resends;
     if (status < 0) {
         report->failure = failure_of(status);
         report->outcome = work.touched ? OUTCOME_FAIL : OUTCOME_ABORTED;

@@ -38,6 +38,7 @@ struct report {
     struct phase_report phases[PHASE_COUNT];
     uint32_t baud; /* the rate that proved itself */
     uint32_t retries;
+    struct link_counts link; /* attempts: until the board answered */
     uint32_t bytes_written;
     enum verify_method verify;
     uint8_t digest[32]; /* SHA-256 of what was verified; set when verify is not VERIFY_NONE */

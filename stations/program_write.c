@@ -36,6 +36,7 @@ static int erase_patiently(struct programming *work)
     work->report->retries++;
     status = work->session->protocol->resync(work->session, work->error);
     if (status == 0) {
+        work->session->link.resends++;
         status = erase_once(work);
         if (status < 0)
             *work->error = first;
@@ -178,6 +179,7 @@ static int recover_write(struct programming *work, const struct plan_block *bloc
             return 0;
         if (landed == LANDED_PARTLY)
             break;
+        work->session->link.resends++;
         status = write_once(work, block);
         if (status == 0 || !programming_recoverable(work, status))
             return status;
@@ -234,6 +236,7 @@ static int range_patiently(struct programming *work, const struct image_range *r
     work->report->retries++;
     log_info(&work->session->log, "%s; sending the range again", work->error->text);
     status = work->session->protocol->resync(work->session, work->error);
+    work->session->link.resends += status == 0;
     if (status == 0)
         status = range_once(work, range);
     programming_end_recovery(work, &recovery);

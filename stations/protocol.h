@@ -47,6 +47,14 @@ struct board {
  * ignores mark and space, by an escape byte (stations/protocols/rs485_isp.md). */
 enum wakeup { WAKEUP_PARITY, WAKEUP_ESCAPE };
 
+/* How good the way to the board was: what differs between stations that do the same tells which cable or
+ * contact is bad. Whoever tries, refuses or repeats counts; the procedure sees to the rest. */
+struct link_counts {
+    uint32_t attempts; /* to get into contact: each rate tried, and each entry played, counts */
+    uint32_t naks;     /* the board refused a command or its data, or what it said had come spoilt */
+    uint32_t resends;  /* commands or blocks that were sent once more */
+};
+
 /* One conversation with one board on an open port. */
 struct session {
     struct port *port;
@@ -66,6 +74,7 @@ struct session {
     int64_t deadline_us;              /* of the whole run; every step's deadline is cut to it */
     const struct chip_family *family; /* known after identify; NULL for a chip that has no row */
     struct board board;
+    struct link_counts link;
     void *state; /* the protocol's own, protocol->state_size bytes, zeroed */
 };
 

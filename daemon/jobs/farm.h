@@ -94,6 +94,25 @@ void farm_station_scan(struct farm *farm, const char *name, const char *code, co
 /* `answer` is a new reference for the callee, or NULL with the error. */
 typedef void farm_answer(void *context, json_t *answer, const struct error *error);
 
+/* A code was read somewhere in the farm, from a board or from the panel that holds several: it goes to the
+ * stations that it is for, as farm_station_scan() would, or to none. A code that units[] of a running job
+ * name goes, for each of these units that is neither made nor in work, to the unit's `station`, or to the
+ * job's station at its `position`, or else to the job's next station that waits, by position. Any other code
+ * goes to the next station of the one job that waits for boards and takes such a code. `skip`: names of
+ * stations that are left out (an array, borrowed; NULL: none). With `dry_run` nothing is done. Answers
+ * {"assigned": [{"station", "position", "unit", "code"}], "repeated", "sentence"}: `unit` is its index in
+ * units[] or null, `sentence` says what happens and what the operator does next. `repeated`: the code was
+ * read before, `assigned` are the stations that have it, and nothing was done. -EINVAL: no order has a use
+ * for that code. -EBUSY: not now; the sentence names station, state and remedy. */
+void farm_scan(struct farm *farm, const char *code, const json_t *skip, bool dry_run, const char *by,
+               farm_answer *answer, void *context);
+
+/* Presses START of those stations (an array of names, borrowed; NULL: all that wait for it) but for `skip`.
+ * Answers {"started": [names]}, by position. -EBUSY, and none is started: one of those that are named does
+ * not wait for START, or, of all, not one. -EINVAL: there is no such station. */
+void farm_start_stations(struct farm *farm, const json_t *names, const json_t *skip, const char *by,
+                         farm_answer *answer, void *context);
+
 /* Connects, reads who is there, lets go: {chip_id, chips:[names], uid, flash_size, bootloader, protected}. */
 void farm_station_identify(struct farm *farm, const char *name, farm_answer *answer, void *context);
 
@@ -101,7 +120,8 @@ void farm_station_identify(struct farm *farm, const char *name, farm_answer *ans
 void farm_dialogue(struct farm *farm, int64_t run, farm_answer *answer, void *context);
 
 /* Ports found on this host now: {"items":[{name, device, description, usb_vendor, usb_product, usb_serial,
- * station}]}, station being who uses it or null. Runs in the pool. */
+ * station, section}]}, station being who uses it or null; `section`, where nobody does, is what to add to the
+ * configuration for it, else null. Runs in the pool. */
 void farm_ports(struct farm *farm, farm_answer *answer, void *context);
 /* The catalogue: {"items":[{name, family, document, id, flash_base, flash_size, protocol}]}. */
 json_t *farm_chips(void);

@@ -200,6 +200,10 @@ bool units_need_code(const struct job *job, const struct station *station);
 /* A code was read at that station: -EINVAL when it cannot be right. */
 int units_check_code(const struct job *job, const struct station *station, const char *code,
                      const char *position, struct error *error);
+/* The unit that this code names at that station, or NULL. `position`: where on its panel the code was read;
+ * NULL or empty: where the station is. */
+struct unit *units_by_code(const struct job *job, const struct station *station, const char *code,
+                           const char *position);
 /* The unit for this board, which is out from then on; NULL with the error. May wait. */
 struct unit *units_choose(struct job *job, const struct station *station, const char *uid,
                           const json_t *known, struct error *error);
@@ -269,7 +273,8 @@ struct station {
     char operator_name[64]; /* who pressed START or read the code, for the unit that follows; or empty */
     char code[BOARD_CODE_MAX + 1];          /* read from the board that is worked on next; empty: none */
     char code_position[BOARD_CODE_MAX + 1]; /* where on its panel that is; empty: where the station is */
-    bool sleeping;                          /* in station_sleep(): a wake-up is welcome */
+    int64_t told_job;            /* the job whose turn it was when START was pressed or the code was read */
+    bool sleeping;               /* in station_sleep(): a wake-up is welcome */
     bool record_next, recording; /* the next run's dialogue is asked for; `port` is a recording one */
     struct list identify_requests;
     uint32_t baud_proven;
@@ -306,6 +311,10 @@ void station_wake(struct station *station);
 /* The only writer of station->state. */
 void station_set_state(struct station *station, enum station_state state, const char *message);
 json_t *station_describe(const struct station *station);
+/* What was said of the board that would be worked on next is true no longer: START, its code, who said so. */
+void station_forget_board(struct station *station);
+/* Presses START, where that is what the station waits for (scan.c). */
+void station_press_start(struct station *station, const char *by, farm_done *done, void *context);
 /* The station is working on a board or about to say so in the record. */
 bool station_busy(const struct station *station);
 
@@ -336,6 +345,9 @@ bool interlock_may_keep(const struct job *job, const json_t *serial);
 /* Puts a recorder between the session and the station's port, for the run that begins; and takes it away. */
 void recording_begin(struct station *station, struct session *session, const struct order *order);
 void recording_end(struct station *station, const struct report *report);
+
+/* A section of the configuration for that port, with a choice of protocols to be made in it (ports.c). */
+char *ports_section(const char *name, const char *port);
 
 /* --- the farm ---------------------------------------------------------------------------------------------
  */

@@ -113,22 +113,6 @@ void farm_image_add(struct farm *farm, const struct farm_upload *upload, farm_an
 
 /* --- stations ----------------------------------------------------------------------------- */
 
-static void press_start(struct station *station, const char *by, farm_done *done, void *context)
-{
-    struct error error = ERROR_NONE;
-
-    const struct job *job = jobs_for_station(station->farm, station);
-
-    if (station->state != STATE_WAITING || !job || job->trigger != TRIGGER_ON_START) {
-        (void)error_set(&error, -EBUSY, "station %s is not waiting for START", station->settings.name);
-    } else {
-        station->start_pressed = true;
-        (void)snprintf(station->operator_name, sizeof station->operator_name, "%s", by);
-        station_wake(station);
-    }
-    done(context, error.code, &error);
-}
-
 struct enabling {
     struct farm *farm;
     char name[STATION_NAME_MAX];
@@ -186,7 +170,7 @@ void farm_station_command(struct farm *farm, const char *name, enum station_comm
     }
     switch (command) {
     case STATION_START:
-        press_start(station, by, done, context);
+        station_press_start(station, by, done, context);
         break;
     case STATION_RECORD:
         station->record_next = true;
@@ -197,41 +181,6 @@ void farm_station_command(struct farm *farm, const char *name, enum station_comm
         set_enabled(station, command == STATION_ENABLE, by, done, context);
         break;
     }
-}
-
-static int take_code(struct station *station, const char *code, const char *position, const char *by,
-                     struct error *error)
-{
-    const struct job *job = jobs_for_station(station->farm, station);
-    size_t size = strlen(code), place = position ? strlen(position) : 0;
-
-    if (size == 0 || size > BOARD_CODE_MAX || place > BOARD_CODE_MAX)
-        return error_set(error, -EINVAL, "code: expected a text of 1 to %d bytes", BOARD_CODE_MAX);
-    if (station->run != 0)
-        return error_set(error, -EBUSY, "station %s has a unit in work", station->settings.name);
-    if (!job || !station->enabled)
-        return error_set(error, -EBUSY, "station %s has no order to work on", station->settings.name);
-    if (units_check_code(job, station, code, position, error) < 0)
-        return error->code;
-    (void)snprintf(station->code, sizeof station->code, "%s", code);
-    (void)snprintf(station->code_position, sizeof station->code_position, "%s", position ? position : "");
-    (void)snprintf(station->operator_name, sizeof station->operator_name, "%s", by);
-    station->start_pressed = job->trigger == TRIGGER_ON_START;
-    station_wake(station);
-    return 0;
-}
-
-void farm_station_scan(struct farm *farm, const char *name, const char *code, const char *position,
-                       const char *by, farm_done *done, void *context)
-{
-    struct station *station = farm_find_station(farm, name);
-    struct error error = ERROR_NONE;
-
-    if (!station)
-        (void)error_set(&error, -ENOENT, "there is no station \"%s\"", name);
-    else if (take_code(station, code, position, by, &error) == 0)
-        log_info(&station->log, "code %s read by %s", code, by);
-    done(context, error.code, &error);
 }
 
 void farm_station_identify(struct farm *farm, const char *name, farm_answer *answer, void *context)
@@ -255,79 +204,6 @@ void farm_station_identify(struct farm *farm, const char *name, farm_answer *ans
     request->context = context;
     list_append(&station->identify_requests, &request->node);
     station_wake(station);
-}
-
-/* --- ports -------------------------------------------------------------------------------- */
-
-struct port_search {
-    struct farm *farm;
-    farm_answer *answer;
-    void *context;
-    struct port_found *found;
-    size_t count;
-    struct error error;
-};
-
-static void search_ports(void *argument)
-{
-    struct port_search *search = argument;
-
-    (void)port_list(&search->found, &search->count, &search->error);
-}
-
-/* Who uses a device, by the device it opened. */
-static const char *station_on(const struct farm *farm, const char *device)
-{
-    LIST_EACH (node, &farm->stations) {
-        const struct station *station = LIST_ENTRY(node, struct station, node);
-
-        if (strcmp(station->traits.path, device) == 0)
-            return station->settings.name;
-    }
-    return NULL;
-}
-
-static json_t *describe_ports(const struct port_search *search)
-{
-    json_t *items = json_array();
-
-    for (size_t i = 0; i < search->count; i++) {
-        const struct port_found *port = &search->found[i];
-
-        (void)json_array_append_new(
-            items, json_pack("{s:s,s:s,s:s,s:I,s:I,s:s,s:s?}", "name", port->name, "device", port->device,
-                             "description", port->description, "usb_vendor", (json_int_t)port->usb_vendor,
-                             "usb_product", (json_int_t)port->usb_product, "usb_serial", port->usb_serial,
-                             "station", station_on(search->farm, port->device)));
-    }
-    return json_pack("{s:o,s:n}", "items", items, "next");
-}
-
-static void run_port_search(void *argument)
-{
-    struct port_search *search = argument;
-    json_t *answer = NULL;
-
-    (void)await_work(search->farm->options.fibers, search_ports, search);
-    if (search->error.code == 0)
-        answer = describe_ports(search);
-    search->answer(search->context, answer, &search->error);
-}
-
-static void end_port_search(void *argument)
-{
-    struct port_search *search = argument;
-
-    free(search->found);
-    free(search);
-}
-
-void farm_ports(struct farm *farm, farm_answer *answer, void *context)
-{
-    struct port_search *search = allocate(1, sizeof *search);
-
-    *search = (struct port_search){.farm = farm, .answer = answer, .context = context};
-    fiber_start(farm->options.fibers, "ports", run_port_search, end_port_search, search);
 }
 
 /* --- jobs --------------------------------------------------------------------------------- */

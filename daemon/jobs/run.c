@@ -174,6 +174,10 @@ static json_t *ended_body(const struct running *running, const struct report *re
     }
     add_board(body, &report->board);
     add_verify(body, running, report);
+    (void)json_object_set_new(body, "link",
+                              json_pack("{s:I,s:I,s:I}", "attempts", (json_int_t)report->link.attempts,
+                                        "naks", (json_int_t)report->link.naks, "resends",
+                                        (json_int_t)report->link.resends));
     if (running->made_late)
         add_text(body, "unit_data_sha256", running->data.sha256);
     return body;

@@ -66,6 +66,12 @@ void station_set_state(struct station *station, enum station_state state, const 
                           "reason", message));
 }
 
+void station_forget_board(struct station *station)
+{
+    station->start_pressed = false;
+    station->code[0] = station->code_position[0] = station->operator_name[0] = '\0';
+}
+
 bool station_busy(const struct station *station)
 {
     return station->state == STATE_RUNNING || station->state == STATE_RECORDING ||
@@ -332,7 +338,10 @@ static void rest_without_port(struct station *station, const struct error *error
     struct error lost = *error;
 
     (void)error_reclass(&lost, FAILURE_CODE(FAILURE_PORT_LOST)); /* the station itself is there */
-    station->start_pressed = false;                              /* that board is gone too */
+    /* The board is gone too. A code that is read while there is no port is for one that brings its own. */
+    if (station->state != STATE_PORT_LOST && !(job && job->trigger == TRIGGER_IMMEDIATE))
+        station_forget_board(station);
+    station->start_pressed = false;
     station_set_state(station, STATE_PORT_LOST, error->text);
     answer_all(station, NULL, &lost);
     /* `immediate` means now: a station that cannot does not keep the job waiting. */
@@ -388,6 +397,8 @@ static void work(struct station *station, struct job *job)
     enum job_trigger trigger = job->trigger;
     int64_t id = job->id;
 
+    if (station->told_job != id) /* that order is held now */
+        station_forget_board(station);
     if (trigger == TRIGGER_ON_INSERT && station->board_served && station->served_job == id) {
         wait_for_removal(station, id);
         return;
@@ -402,8 +413,11 @@ static void work(struct station *station, struct job *job)
     }
     /* The probe waited: the job may have given its last unit to somebody else meanwhile. */
     job = jobs_for_station(station->farm, station);
-    if (!job || job->id != id || must_end(station) || !station->enabled)
+    if (!job || job->id != id || must_end(station) || !station->enabled) {
+        if (trigger == TRIGGER_ON_START)
+            station_forget_board(station);
         return;
+    }
     (void)run_unit(station, job);
 }
 
@@ -418,7 +432,7 @@ static void serve(struct station *station)
     }
     if (!station->enabled) {
         close_port(station);
-        station->start_pressed = false;
+        station_forget_board(station);
         station_set_state(station, STATE_DISABLED, "");
         answer_all(station, NULL, &(struct error){.code = -EBUSY, .text = "the station is disabled"});
         station_sleep(station, CLOCK_NEVER);
@@ -441,9 +455,7 @@ static void serve(struct station *station)
         let_go(station); /* and look again: it waited */
         return;
     }
-    station->start_pressed = false;
-    /* They were for an order that has ended. */
-    station->code[0] = station->code_position[0] = station->operator_name[0] = '\0';
+    station_forget_board(station); /* that was for an order that has ended */
     station_set_state(station, STATE_IDLE, "");
     station_sleep(station, CLOCK_NEVER);
 }

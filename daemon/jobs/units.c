@@ -53,15 +53,15 @@ static bool same(const char *a, const char *b)
 static int check_twice(const struct job *job, json_t *seen, size_t index, struct error *error)
 {
     const struct unit *unit = &job->units[index];
-    char *place =
-        format_text("code %s at %s", unit->code ? unit->code : "", unit->position ? unit->position : "");
+    char *place = format_text("code %s at %s, station %s", unit->code ? unit->code : "",
+                              unit->position ? unit->position : "", unit->station ? unit->station : "");
     char *serial = format_text("serial %s", unit->serial ? unit->serial : "");
     int status = 0;
 
     if (unit->serial && json_object_get(seen, serial))
         status = error_set(error, -EINVAL, "units[%zu].serial: \"%s\" is listed twice", index, unit->serial);
     else if (unit->code && json_object_get(seen, place))
-        status = error_set(error, -EINVAL, "units[%zu].code: \"%s\" is listed twice for one position", index,
+        status = error_set(error, -EINVAL, "units[%zu].code: \"%s\" is listed twice for one place", index,
                            unit->code);
     (void)json_object_set_new(seen, serial, json_true());
     (void)json_object_set_new(seen, place, json_true());
@@ -192,20 +192,26 @@ static bool fits_board_code(const struct board_code *wanted, const char *code)
     return !wanted->list;
 }
 
-/* One code may stand for a whole panel: then the place on it tells the units apart. */
-static struct unit *find_by_code(const struct job *job, const struct station *station, const char *code,
-                                 const char *position)
+/* One code may stand for a whole panel: then the place on it tells the units apart, and who says his place
+ * comes before who says none. */
+struct unit *units_by_code(const struct job *job, const struct station *station, const char *code,
+                           const char *position)
 {
     const char *place = position && position[0] ? position : station->settings.position;
+    struct unit *best = NULL;
+    int most = 0;
 
     for (size_t i = 0; i < job->unit_count; i++) {
         struct unit *unit = &job->units[i];
+        int fit = 1 + (unit->station != NULL) + (unit->position != NULL);
 
-        if (same(unit->code, code) && (!unit->position || strcmp(unit->position, place) == 0) &&
-            (!unit->station || strcmp(unit->station, station->settings.name) == 0))
-            return unit;
+        if (fit > most && same(unit->code, code) && (!unit->position || strcmp(unit->position, place) == 0) &&
+            (!unit->station || strcmp(unit->station, station->settings.name) == 0)) {
+            best = unit;
+            most = fit;
+        }
     }
-    return NULL;
+    return best;
 }
 
 int units_check_code(const struct job *job, const struct station *station, const char *code,
@@ -217,7 +223,7 @@ int units_check_code(const struct job *job, const struct station *station, const
         return error_set(error, -EINVAL, "code \"%s\" is not of the boards that this order is for", code);
     if (!has_codes(job, station))
         return 0;
-    unit = find_by_code(job, station, code, position);
+    unit = units_by_code(job, station, code, position);
     if (!unit)
         return error_set(error, -EINVAL, "no unit of the order has code \"%s\" at this place", code);
     if (unit->state == UNIT_DONE)
@@ -315,7 +321,7 @@ static struct unit *find_unit(struct job *job, const struct station *station, co
 {
     struct unit *begun = find_begun(job, uid, known);
     struct unit *coded =
-        station->code[0] ? find_by_code(job, station, station->code, station->code_position) : NULL;
+        station->code[0] ? units_by_code(job, station, station->code, station->code_position) : NULL;
 
     if (coded && begun && coded != begun)
         (void)error_set(error, WRONG_BOARD, "the code read is that of %s, but this chip was begun as %s",

@@ -27,6 +27,7 @@ static int try_rate(struct session *session, const struct avr_contact *contact, 
     const struct port_line line = avr_line(baud);
     int status = port_set_line(session->port, &line, error);
 
+    session->link.attempts++;
     return status < 0 ? status : contact->enter(session, error);
 }
 
@@ -92,6 +93,7 @@ int avr_connect(struct session *session, const struct avr_contact *contact, stru
     int status = session->in_step ? contact->read_signature(session, id, error) : -EAGAIN;
     bool met = true;
 
+    session->link.attempts += session->in_step;
     for (int i = 0; i < 2 && met && status < 0 && rate_to_blame(session, status); i++) {
         status = start_afresh(session, contact, proven, error);
         met = status == 0;

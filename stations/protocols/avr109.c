@@ -101,6 +101,7 @@ static int tell(struct session *session, const uint8_t *bytes, size_t size, int6
 
     if (status < 0 || answer == RETURN)
         return status;
+    session->link.naks++;
     if (answer == '?')
         return error_set(error, -EBADMSG, "the loader does not know %s", what);
     return error_set(error, -EPROTO, "0x%02x instead of a carriage return for %s", answer, what);

@@ -292,7 +292,9 @@ static int read_reply(struct session *session, enum opcode opcode, size_t wanted
         }
         size = decoder->size - HEADER;
         *reply = (struct reply){.value = get_le32(decoder->bytes + 4), .data = payload, .size = wanted};
-        return judge(payload, size, wanted, what, error);
+        status = judge(payload, size, wanted, what, error);
+        session->link.naks += status < 0 && opcode != SYNC;
+        return status;
     }
 }
 
@@ -375,6 +377,7 @@ static int try_rate(struct session *session, uint32_t baud, int attempts, struct
     const struct port_line line = line_at(baud);
     int status = port_set_line(session->port, &line, error);
 
+    session->link.attempts++;
     if (status == 0)
         status = entry_enter(session, error);
     return status < 0 ? status : sync_several(session, attempts, error);
@@ -557,6 +560,7 @@ static int esp_connect(struct session *session, struct error *error)
     /* A board that has just been probed is in step; SYNC costs little. */
     int status = session->in_step ? sync_once(session, error) : -EAGAIN;
 
+    session->link.attempts += session->in_step;
     if (status == 0)
         status = meet(session, error);
     if (keeps_rate(session) && rate_to_blame(session, status))
@@ -989,6 +993,7 @@ static int send_block(struct session *session, uint32_t number, const uint8_t *b
     for (uint32_t i = 0; i < size; i++)
         checksum ^= bytes[i];
     for (int attempt = 0; attempt < BLOCK_ATTEMPTS && status == -EBADMSG; attempt++) {
+        session->link.resends += attempt > 0;
         status = exchange(session, opcode, data, DATA_HEADER + size, checksum, 0, wait_us, "a block of data",
                           &reply, error);
         if (status == -EBADMSG && state_of(session)->frame[HEADER + 1] != INVALID_CRC)

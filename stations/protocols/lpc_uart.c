@@ -32,6 +32,8 @@ enum { ESCAPE = 0x1B, XON = 0x11, XOFF = 0x13 };
 enum return_code {
     CMD_SUCCESS = 0,
     INVALID_COMMAND = 1,
+    SECTOR_NOT_BLANK = 8,
+    COMPARE_ERROR = 10,
     CODE_READ_PROTECTION_ENABLED = 19,
 };
 
@@ -289,6 +291,14 @@ static int refused(uint32_t code, const char *what, struct error *error)
     return error_set(error, -EBADMSG, "%s: return code %" PRIu32, what, code);
 }
 
+/* Whether a command got there as something else than it was. These are answers: not every loader knows every
+ * command, and what it is asked to compare may differ. */
+static bool is_refusal(uint32_t code)
+{
+    return code != CMD_SUCCESS && code != INVALID_COMMAND && code != SECTOR_NOT_BLANK &&
+           code != COMPARE_ERROR;
+}
+
 static int read_code(struct session *session, int64_t wait_us, const char *what, struct error *error)
 {
     char line[80];
@@ -299,9 +309,12 @@ static int read_code(struct session *session, int64_t wait_us, const char *what,
         return error_set(error, -ETIMEDOUT, "no answer to %s within %d ms", what, (int)(wait_us / MS));
     if (status < 0)
         return error_prefix(error, "%s", what);
-    if (!parse_number(line, &code) || code > UINT8_MAX)
+    if (!parse_number(line, &code) || code > UINT8_MAX) {
+        session->link.naks++;
         return error_set(error, -EPROTO, "%s: \"%.20s\" instead of a return code", what, line);
+    }
     state_of(session)->last_code = (int)code;
+    session->link.naks += is_refusal(code);
     return code == CMD_SUCCESS ? 0 : refused(code, what, error);
 }
 
@@ -447,6 +460,7 @@ static int try_rate(struct session *session, uint32_t baud, enum effort effort, 
     const struct port_line line = line_at(baud);
     int status = port_set_line(session->port, &line, error);
 
+    session->link.attempts++;
     if (status == 0)
         status = entry_enter(session, error);
     if (status == 0 && !entry_resets(session->entry) && (effort == EFFORT_THOROUGH || session->half_way))
@@ -464,6 +478,7 @@ static int lpc_connect(struct session *session, struct error *error)
     /* A board that has just been probed takes commands already. */
     int status = session->in_step ? meet(session, error) : -EAGAIN;
 
+    session->link.attempts += session->in_step;
     if (status < 0 && rate_to_blame(session, status))
         status = ladder_descend(session, &ladder, EFFORT_CONNECT, error);
     if (status == -EAGAIN && !entry_resets(session->entry))
@@ -637,11 +652,13 @@ static int write_group(struct session *session, const uint8_t *bytes, uint32_t s
     int status = 0;
 
     for (int attempt = 0; status == 0 && resend && attempt < GROUP_ATTEMPTS; attempt++) {
+        session->link.resends += attempt > 0;
         status = send_group(session, bytes, size, error);
         if (status == 0)
             status = read_verdict(session, &resend, error);
         if (status == 0 && resend) {
             log_info(&session->log, "the loader wants %" PRIu32 " bytes again", size);
+            session->link.naks++;
             state_of(session)->careful = true;
         }
     }
@@ -810,7 +827,9 @@ static int read_lines(struct session *session, uint8_t *bytes, uint32_t size, st
         for (int attempt = 0; status == 1 && attempt < GROUP_ATTEMPTS; attempt++) {
             struct error judged;
 
+            session->link.resends += attempt > 0;
             status = read_group(session, bytes + at, now, error);
+            session->link.naks += status == 1;
             if (status >= 0 && judge(session, status ? "RESEND" : "OK", &judged) < 0) {
                 *error = judged;
                 status = judged.code;

@@ -115,6 +115,7 @@ static int send_echoed(struct session *session, const char *text, size_t size, s
     state_of(session)->echoed = status == 0;
     if (status < 0)
         return error_prefix(error, "echo");
+    session->link.naks += memcmp(echo, text, size) != 0;
     if (memcmp(echo, text, size) != 0)
         return error_set(error, -EPROTO, "the echo differs from what was sent");
     return 0;
@@ -141,18 +142,9 @@ static int read_verdict(struct session *session, char digits[ANSWER_MAX], int64_
     return error_set(error, -EPROTO, "an answer without an end");
 }
 
-/* One record. `answer` gets `size` bytes; with size 0 none are expected. */
-static int ask(struct session *session, const char *record, size_t length, int64_t wait_us, uint8_t *answer,
-               size_t size, struct error *error)
+/* What the loader says of a record; the digits before it are `size` bytes of answer. */
+static int judge(char verdict, const char *digits, uint8_t *answer, size_t size, struct error *error)
 {
-    char digits[ANSWER_MAX];
-    char verdict;
-    int status = send_echoed(session, record, length, error);
-
-    if (status == 0)
-        status = read_verdict(session, digits, wait_us, &verdict, error);
-    if (status < 0)
-        return status;
     switch (verdict) {
     case '.':
         if (strlen(digits) == 2 * size && bytes_from_hex(digits, answer, size))
@@ -165,6 +157,23 @@ static int ask(struct session *session, const char *record, size_t length, int64
     default:
         return error_set(error, -EPROTO, "0x%02x instead of '.', 'X' or 'R'", (unsigned char)verdict);
     }
+}
+
+/* One record. `answer` gets `size` bytes; with size 0 none are expected. */
+static int ask(struct session *session, const char *record, size_t length, int64_t wait_us, uint8_t *answer,
+               size_t size, struct error *error)
+{
+    char digits[ANSWER_MAX];
+    char verdict;
+    int status = send_echoed(session, record, length, error);
+
+    if (status == 0)
+        status = read_verdict(session, digits, wait_us, &verdict, error);
+    if (status < 0)
+        return status;
+    status = judge(verdict, digits, answer, size, error);
+    session->link.naks += status < 0;
+    return status;
 }
 
 static int command(struct session *session, enum record_type type, uint16_t address, const uint8_t *data,
@@ -214,6 +223,7 @@ static int sync_at_rate(struct session *session, uint32_t baud, struct error *er
     int status = port_set_line(session->port, &line, error);
     char answer = 0, heard = 0;
 
+    session->link.attempts++;
     if (status == 0 && session->entry)
         status = entry_enter(session, error);
     port_discard(session->port);
@@ -238,6 +248,7 @@ static int read_version(struct session *session, struct error *error)
     int status = -EPROTO;
 
     for (int attempt = 0; attempt < RECORDS_TO_END && (status == -EPROTO || status == -EBADMSG); attempt++) {
+        session->link.resends += attempt > 0;
         if (attempt > 0)
             (void)port_settle(session->port, QUIET_US, session_deadline(session, FADE_US), error);
         status = ask(session, record, length, session->half_way ? PATCH_US : ANSWER_US,
@@ -277,6 +288,7 @@ static int p89lpc_connect(struct session *session, struct error *error)
 {
     int status = session->in_step ? read_version(session, error) : -EAGAIN;
 
+    session->link.attempts += session->in_step;
     if (status < 0 && rate_to_blame(session, status))
         status = find_rate(session, true, error);
     if (status < 0 && status != -EAGAIN && rate_to_blame(session, status) && !session->half_way) {
@@ -411,6 +423,7 @@ static int p89lpc_write(struct session *session, uint32_t address, const uint8_t
 
     if (status == -EBADMSG && state->record_data == 0 && size > DATA_SAFE) {
         log_info(&session->log, "%s; trying records of %u bytes", error->text, DATA_SAFE);
+        session->link.resends++;
         status = program_pieces(session, address, bytes, size, DATA_SAFE, error);
         state->record_data = status == 0 ? DATA_SAFE : 0;
     } else if (status == 0 && state->record_data == 0 && size > DATA_SAFE) {

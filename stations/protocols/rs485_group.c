@@ -334,6 +334,7 @@ static int look_at_lot(const struct gather *leader, struct lot *lot, struct erro
                 line->slack_us += SLACK_STEP_US;
             status = send_block(leader, lot->group, lot->numbers[i], error);
         }
+    leader->session->link.resends += again;
     lot->count = 0;
     if (again)
         log_info(&leader->session->log, "%u blocks were sent to all again", again);
@@ -462,6 +463,7 @@ static int write_missing(struct session *session, const struct gather *gather, s
         status =
             isp_write_piece(session, gather->address + at, gather->bytes + at, block_size(gather, i), error);
     }
+    session->link.resends += again;
     if (again)
         log_notice(&session->log, "%u of %u blocks did not arrive with the others' and were written again",
                    again, count);

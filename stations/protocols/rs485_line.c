@@ -545,6 +545,7 @@ int isp_contact(struct session *session, struct error *error)
             forget_for_recording(session);
         status = contact_in_turn(session, error);
         port_give(session->port);
+        session->link.attempts += status != -EALREADY;
         if (status == -EALREADY) {
             line->connecting--; /* a pass need not wait for us */
             status = wait_for_others(session, error);
@@ -708,11 +709,17 @@ int isp_ask(struct session *session, const struct request *request, struct answe
     for (int attempt = 0; attempt < ATTEMPTS && (isp_silent(status) || status == -ETIMEDOUT); attempt++) {
         if (attempt > 0)
             log_info(&session->log, "%s: %s; again", request->what, error->text);
+        session->link.resends += attempt > 0;
         status = isp_ask_once(session, request, answer, error);
+        session->link.naks += status == -EPROTO;
     }
     if (status == -EAGAIN)
         status = error_reclass(error, -ETIMEDOUT);
-    return status < 0 ? error_prefix(error, "%s", request->what) : judge(request, answer, error);
+    if (status < 0)
+        return error_prefix(error, "%s", request->what);
+    status = judge(request, answer, error);
+    session->link.naks += status < 0;
+    return status;
 }
 
 int isp_tell_all(struct session *session, const struct request *request, struct error *error)

@@ -90,6 +90,7 @@ static int expect(struct session *session, size_t sent, uint8_t *bytes, size_t s
         return error_set(error, -ETIMEDOUT, "no answer to %s within %d ms", what, (int)(wait_us / MS));
     if (status < 0)
         return error_prefix(error, "%s", what);
+    session->link.naks += answer[0] != INSYNC || answer[size + 1] != OK;
     if (answer[0] != INSYNC || answer[size + 1] != OK)
         return error_set(error, -EPROTO, "0x%02x … 0x%02x instead of 0x14 … 0x10 around the answer to %s",
                          answer[0], answer[size + 1], what);

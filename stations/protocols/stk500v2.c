@@ -151,6 +151,19 @@ static int receive_answer(struct session *session, uint8_t frame[MESSAGE_MAX], i
     return status;
 }
 
+/* Whether the message in `frame`, with a body of `size`, is a good answer to that command. */
+static int judge(const uint8_t frame[MESSAGE_MAX], uint8_t command, size_t size, size_t answer_size,
+                 const char *what, struct error *error)
+{
+    if (frame[HEAD_SIZE] != command)
+        return error_set(error, -EPROTO, "command 0x%02x answers to %s", frame[HEAD_SIZE], what);
+    if (frame[HEAD_SIZE + 1] != STATUS_OK)
+        return error_set(error, -EBADMSG, "status 0x%02x for %s", frame[HEAD_SIZE + 1], what);
+    if (size != answer_size)
+        return error_set(error, -EPROTO, "%zu bytes instead of %zu answer to %s", size, answer_size, what);
+    return 0;
+}
+
 /* Sends the body in frame + HEAD_SIZE and awaits an answer of `answer_size` with a good status. The same
  * frame takes it. */
 static int exchange(struct session *session, uint8_t frame[MESSAGE_MAX], size_t body_size, size_t answer_size,
@@ -167,14 +180,11 @@ static int exchange(struct session *session, uint8_t frame[MESSAGE_MAX], size_t 
     if (status == -ETIMEDOUT)
         return error_set(error, -ETIMEDOUT, "no answer to %s within %d ms", what, (int)(wait_us / MS));
     if (status < 0)
-        return error_prefix(error, "%s", what);
-    if (frame[HEAD_SIZE] != command)
-        return error_set(error, -EPROTO, "command 0x%02x answers to %s", frame[HEAD_SIZE], what);
-    if (frame[HEAD_SIZE + 1] != STATUS_OK)
-        return error_set(error, -EBADMSG, "status 0x%02x for %s", frame[HEAD_SIZE + 1], what);
-    if ((size_t)status != answer_size)
-        return error_set(error, -EPROTO, "%d bytes instead of %zu answer to %s", status, answer_size, what);
-    return 0;
+        (void)error_prefix(error, "%s", what);
+    else
+        status = judge(frame, command, (size_t)status, answer_size, what, error);
+    session->link.naks += status == -EPROTO || status == -EBADMSG;
+    return status;
 }
 
 #define COUNT_PERIOD 0x10000u
@@ -509,8 +519,10 @@ static int restart_erasing(struct session *session, struct error *error)
 
     memcpy(frame + HEAD_SIZE, body, sizeof body);
     status = exchange(session, frame, sizeof body, 2, ANSWER_US, "Chip Erase", error);
-    if (status == -EBADMSG && frame[HEAD_SIZE + 1] == STATUS_FAILED)
+    if (status == -EBADMSG && frame[HEAD_SIZE + 1] == STATUS_FAILED) {
+        session->link.naks--; /* it is how this loader says yes */
         status = 0;
+    }
     return status;
 }
 

@@ -133,6 +133,7 @@ static int expect_ack(struct session *session, size_t sent, int64_t wait_us, con
         return error_prefix(error, "%s", what);
     if (answer == ACK)
         return 0;
+    session->link.naks++;
     if (answer == NACK)
         return error_set(error, -EBADMSG, "NACK for %s", what);
     return error_set(error, -EPROTO, "0x%02x instead of ACK for %s", answer, what);
@@ -417,6 +418,7 @@ static int meet_in_step(struct session *session, struct error *error)
 
     if (status != -EBADMSG && status != -EPROTO)
         return status;
+    session->link.attempts++;
     status = settle(session, error);
     if (status == 0)
         status = sync_at_rate(session, false, error);
@@ -428,6 +430,7 @@ static int try_rate(struct session *session, uint32_t baud, enum effort effort, 
     const struct port_line line = line_at(baud);
     int status = port_set_line(session->port, &line, error);
 
+    session->link.attempts++;
     if (status == 0)
         status = entry_enter(session, error);
     if (status == 0 && session->half_way)
@@ -445,6 +448,7 @@ static int stm32_connect(struct session *session, struct error *error)
     /* A board that has just been probed needs no 0x7F, and would take it for half a command. */
     int status = session->in_step ? meet(session, error) : -EAGAIN;
 
+    session->link.attempts += session->in_step;
     if (status < 0 && rate_to_blame(session, status))
         status = ladder_descend(session, &ladder, EFFORT_CONNECT, error);
     if (status == -EAGAIN)

@@ -7,7 +7,8 @@ a client that asks again until it is answered. After every kill: what was told i
 in a chip is on the record with that chip; a pass is in the flash; every number has a state, and the states add up. The
 next daemon is ready within two seconds, whatever the last one left.
 
-`--kills N` ends by itself after so many. The first wrong thing ends it at once, unless `--to-the-end`.
+`--kills N` ends by itself after so many; every ROUND of them begin with an empty record, since to look at all of a record
+after so many kills takes the longer the longer it is. The first wrong thing ends it at once, unless `--to-the-end`.
 """
 import http.client
 import random
@@ -25,6 +26,7 @@ READY_LIMIT_S = 2.0
 LOAD_LIMIT_S = 2.0  # within which a board is begun, as a rule
 DEEP_EVERY = 20  # kills; gaps are looked for, and the event stream is compared with the ledger
 AUDIT_EVERY = 200
+ROUND = 500  # kills that one record lives through
 BAD_CELL = FLASH + 0x20
 
 
@@ -275,8 +277,8 @@ def report(line, killer, orders, counts, took_s):
           f"facts {len(line.events.facts)}, streams {line.events.connections}", flush=True)
 
 
-def play(scene, programs):
-    """Until enough is killed, or something is wrong."""
+def play(scene, programs, kills):
+    """Until enough is killed, or something is wrong. Returns how often it was, and the longest way back."""
     generator, checks = random.Random(programs.seed), scene.checks
     began = time.monotonic()
     scene.daemon.start()
@@ -287,7 +289,7 @@ def play(scene, programs):
     line = Line(scene, events, product, orders, generator)
     killer = Killer(scene, line, generator)
     orders.start()
-    while killer.kills < programs.kills and (programs.to_the_end or not checks.failed):
+    while killer.kills < kills and (programs.to_the_end or not checks.failed):
         killer.once()
     if not checks.failed:
         finish(scene, line, orders)
@@ -300,19 +302,33 @@ def play(scene, programs):
     serials.check_drawer(scene, line.drawer)
     checks.equal(events.resyncs, 0, "the daemon always knew what it had told")
     report(line, killer, orders, counts, time.monotonic() - began)
+    return killer.kills + killer.before_ready, max(killer.ready)
+
+
+def play_round(programs, kills):
+    listen = f"127.0.0.1:{harness.free_port()}"  # the same for every life: a dead one's connections must not block it
+    with Scene(programs, f"{serials.CHIP}={programs.boards}", listen=listen) as scene:
+        killed, ready_s = play(scene, programs, kills)
+        if not scene.checks.failed:
+            scene.checks.equal(scene.daemon.stop(), 0, "exit status")
+            scene.audit()
+    return scene.checks, killed, ready_s
 
 
 def main():
     programs = harness.arguments(__doc__.splitlines()[0], kills=(int, 300, "how often the daemon is killed"),
                                  boards=(int, BOARDS, "how many"),
                                  to_the_end=(int, 0, "1: also when something is wrong"))
-    listen = f"127.0.0.1:{harness.free_port()}"  # the same for every life: a dead one's connections must not block it
-    with Scene(programs, f"{serials.CHIP}={programs.boards}", listen=listen) as scene:
-        play(scene, programs)
-        if not scene.checks.failed:
-            scene.checks.equal(scene.daemon.stop(), 0, "exit status")
-            scene.audit()
-    scene.checks.finish()
+    left, total, longest_s, began = programs.kills, 0, 0.0, time.monotonic()
+    while left > 0:
+        checks, killed, ready_s = play_round(programs, min(left, ROUND))
+        left, total, longest_s = left - ROUND, total + killed, max(longest_s, ready_s)
+        programs.seed += 2
+        print(f"so far {total} kills in {time.monotonic() - began:.0f} s, ready after at most {longest_s * 1000:.0f} ms",
+              flush=True)
+        if checks.failed:
+            break
+    checks.finish()
 
 
 main()

@@ -173,7 +173,7 @@ static void begin(struct fake *fake, char state[64])
 
 static void end(struct fake *fake, const char *state)
 {
-    static const char *const names[] = {"access.json", "webhooks.json"};
+    static const char *const names[] = {"access.json", "sessions.json", "webhooks.json"};
 
     fake_stop(fake);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

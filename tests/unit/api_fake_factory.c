@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The fake's pools, recipes, evidence and webhooks: one of each, and facts that are appended. */
 #include "api_fake.h"
+#include "statistics.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -37,9 +38,53 @@ void farm_station_scan(struct farm *farm, const char *name, const char *code, co
     fake_done(fake, done, context);
 }
 
+/* "A1,A3"; "all" for none. */
+static void say_names(char *text, size_t size, const json_t *names)
+{
+    const json_t *name;
+    size_t i;
+
+    (void)snprintf(text, size, "%s", names ? "" : "all");
+    json_array_foreach (names, i, name)
+        (void)snprintf(text + strlen(text), size - strlen(text), "%s%s", i ? "," : "",
+                       json_string_value(name));
+}
+
+void farm_scan(struct farm *farm, const char *code, const json_t *skip, bool dry_run, const char *by,
+               farm_answer *answer, void *context)
+{
+    struct fake *fake = farm->fake;
+    char names[64];
+
+    say_names(names, sizeof names, skip);
+    (void)snprintf(fake->said, sizeof fake->said, "%s%s but %s by %s", dry_run ? "try " : "", code, names,
+                   by);
+    if (!strcmp(code, "unknown"))
+        fail(fake, -EINVAL, "no order has a use for that code", answer, context);
+    else
+        fake_answer(fake, json_pack("{s:[], s:b, s:s}", "assigned", "repeated", 0, "sentence", "done"),
+                    answer, context);
+}
+
+void farm_start_stations(struct farm *farm, const json_t *names, const json_t *skip, const char *by,
+                         farm_answer *answer, void *context)
+{
+    struct fake *fake = farm->fake;
+    char wanted[64], left_out[64];
+
+    say_names(wanted, sizeof wanted, names);
+    say_names(left_out, sizeof left_out, skip);
+    (void)snprintf(fake->said, sizeof fake->said, "start %s but %s by %s", wanted, left_out, by);
+    if (!strcmp(wanted, "A2"))
+        fail(fake, -EBUSY, "station A2 does not wait for START", answer, context);
+    else
+        fake_answer(fake, json_pack("{s:[s]}", "started", "A1"), answer, context);
+}
+
 static json_t *pool(void)
 {
-    return json_pack("{s:s, s:s}", "name", "boards/1", "state", "open");
+    return json_pack("{s:s, s:s, s:i, s:{s:i, s:i}}", "name", "boards/1", "state", "open", "left", 95,
+                     "counts", "pass", 4, "unknown", 1);
 }
 
 void farm_pool_create(struct farm *farm, const json_t *body, const char *by, farm_answer *answer,
@@ -137,6 +182,36 @@ void store_pools(struct store *store, const struct store_page *page, store_answe
 {
     (void)page;
     fake_answer(store->fake, list_of(pool()), answer, context);
+}
+
+const char *const statistics_first_pass_yield = "passed at once";
+const char *const statistics_final_yield = "passed in the end";
+
+void store_tally(struct store *store, const struct store_tally_query *query, store_answer *answer,
+                 void *context)
+{
+    struct fake *fake = store->fake;
+
+    (void)snprintf(fake->said, sizeof fake->said, "%lld %s %s %s %s %s %d %s", (long long)query->job,
+                   query->work_order ? query->work_order : "-", query->station ? query->station : "-",
+                   query->recipe ? query->recipe : "-", query->from ? query->from : "-",
+                   query->to ? query->to : "-", query->bucket_s, query->by_station ? "each" : "all");
+    fake_answer(fake, json_pack("{s:i}", "bucket_s", 300), answer, context);
+}
+
+void store_recent(struct store *store, int count, store_answer *answer, void *context)
+{
+    fake_answer(store->fake, json_pack("{s:[{s:i, s:i}], s:[]}", "A1", "run", 7, "asked", count, "gone"),
+                answer, context);
+}
+
+void store_station_measures(struct store *store, int runs, store_answer *answer, void *context)
+{
+    fake_answer(store->fake,
+                json_pack("{s:[{s:s, s:s, s:i}, {s:s, s:s, s:i}], s:n}", "items", "station", "gone", "chip",
+                          "stm32f103xb", "runs", 1, "station", "A1", "chip", "stm32f103xb", "runs", runs,
+                          "next"),
+                answer, context);
 }
 
 void store_pool(struct store *store, const char *name, store_answer *answer, void *context)

@@ -198,6 +198,11 @@ static void test_headers(void)
     CHECK(!accepts_csv("*/*") && !accepts_csv("") && !accepts_csv("text/csv;q=0"));
     CHECK(!accepts_csv("text/csv;q=0.5, application/json") && !accepts_csv("text/csv, application/json"));
     CHECK(accepts_csv("application/json;q=0.5, text/csv"));
+    CHECK(accepts_gzip("gzip") && accepts_gzip("deflate, GZip;q=0.1") && accepts_gzip("br,x-gzip"));
+    CHECK(accepts_gzip("*") && accepts_gzip("identity;q=0, *;q=0.5"));
+    CHECK(!accepts_gzip("") && !accepts_gzip("br, deflate") && !accepts_gzip("gzipped") &&
+          !accepts_gzip("not-gzip"));
+    CHECK(!accepts_gzip("gzip;q=0") && !accepts_gzip("gzip; q=0.000, *") && !accepts_gzip("*;q=0"));
     CHECK(etag_matches("\"a\"", "\"a\"") && etag_matches("\"b\", W/\"a\"", "\"a\"") &&
           etag_matches("*", "\"a\""));
     CHECK(!etag_matches("\"ab\"", "\"a\"") && !etag_matches("", "\"a\"") && !etag_matches("a", "\"a\""));
