@@ -124,6 +124,7 @@ static bool is_of_user(const struct session *session, const void *name)
 void user_sessions_end(struct access *access, const char *name)
 {
     sessions_end(access->sessions, is_of_user, name, on_session_ended, access);
+    sessions_save(access);
 }
 
 static bool has_expired(const struct session *session, const void *now_us)
@@ -465,6 +466,8 @@ int access_open(struct access **access, struct api *api, const struct api_option
     new->timer.data = new;
     (void)uv_timer_init(api->loop, &new->timer);
     (void)uv_timer_start(&new->timer, on_timer, TIMER_MS, TIMER_MS);
+    if (new->path)
+        sessions_load(new);
     *access = new;
     return 0;
 }
@@ -485,6 +488,7 @@ void access_close(struct access *access)
             log_warning(&access->log, "%s", error.text);
         free(text);
     }
+    sessions_leave(access);
     uv_close((uv_handle_t *)&access->timer, on_timer_closed);
 }
 

@@ -80,6 +80,7 @@ static void grant(struct attempt *attempt)
     }
     make_room(access, user->name);
     session = session_open(access->sessions, user->name, ++access->last_credential, expires_us, token);
+    sessions_save(access);
     attempt_end(attempt, &(struct login){.result = LOGIN_GRANTED,
                                          .token = token,
                                          .who = json_pack("{s:s, s:o, s:s, s:o}", "name", user->name, "roles",
@@ -243,6 +244,7 @@ void access_logout(struct access *access, const char *name, uint64_t credential,
     const struct going going = {.credential = credential, .done = done, .context = context};
 
     sessions_end(access->sessions, is_credential, &credential, NULL, NULL);
+    sessions_save(access);
     go(access, &going, "access.logout", json_pack("{s:s}", "name", name));
     credential_end(access, credential);
 }

@@ -55,11 +55,13 @@ struct access {
     int session_s, lock_out_ms;
     uint64_t last_credential;
     uv_timer_t timer;
-    bool used;            /* a last use is newer than the file */
-    bool saving;          /* in the pool */
-    struct list recorded; /* deeds that will be when the store is done */
-    struct list unsaved;  /* deeds that wait to be in the file */
-    struct list in_file;  /* deeds that will be when the pool is done */
+    bool used;                         /* a last use is newer than the file */
+    bool saving;                       /* in the pool */
+    struct list recorded;              /* deeds that will be when the store is done */
+    struct list unsaved;               /* deeds that wait to be in the file */
+    struct list in_file;               /* deeds that will be when the pool is done */
+    struct session_save *session_save; /* in the pool; NULL: none */
+    bool sessions_changed;             /* since that one */
 };
 
 struct key *key_add(struct access *access);
@@ -79,6 +81,13 @@ int access_load(struct access *access, struct error *error);
 /* The whole file as text, which the caller frees; and onto the disk, durable. */
 char *access_text(const struct access *access);
 int access_write(const char *path, const char *text, struct error *error);
+
+/* session_file.c */
+void sessions_load(struct access *access);
+/* To be called after every change of sessions; writes in the pool, soon. */
+void sessions_save(struct access *access);
+/* The access is about to be freed. */
+void sessions_leave(struct access *access);
 
 /* A change: on the record, then applied, then in the file, then answered. What takes something away is in the
  * file before as well: what the record says has ended must not come back with the next start. */

@@ -8,6 +8,7 @@
 #include "gate.h"
 #include "identify.h"
 #include "listen.h"
+#include "run_times.h"
 #include "webhooks.h"
 
 #include <errno.h>
@@ -84,6 +85,7 @@ static struct api *api_new(const struct api_options *options)
     api->origin = copy_text(FALLBACK(options->origin, ""));
     api->webhook_hosts = copy_text(FALLBACK(options->webhook_hosts, ""));
     api->roles = roles_of_routes();
+    api->run_times = run_times_new();
     api->started_us = clock_monotonic_us(options->clock);
     copy_hosts(api, options);
     name_contract(api);
@@ -101,6 +103,7 @@ static void api_free(struct api *api)
     free(api->origin);
     free(api->webhook_hosts);
     free(api->roles);
+    run_times_free(api->run_times);
     free(api);
 }
 
@@ -190,6 +193,7 @@ const char *api_url(const struct api *api)
 void api_publish(struct api *api, const struct farm_event *event)
 {
     events_publish(api->events, event);
+    run_times_hear(api->run_times, event);
     if (event->sequence)
         webhooks_wake(api->webhooks);
 }

@@ -11,6 +11,7 @@
 
 struct access;
 struct events;
+struct run_times;
 struct webhooks;
 
 struct api {
@@ -22,7 +23,8 @@ struct api {
     struct log log;
     struct http *http;
     struct events *events;
-    struct access *access; /* keys, users, sessions */
+    struct run_times *run_times; /* for /metrics */
+    struct access *access;       /* keys, users, sessions */
     char *version;
     char *state;         /* NULL: none */
     char *origin;        /* "" when nobody signs */

@@ -24,6 +24,8 @@ void post_station_enable(struct request *request);
 void post_station_disable(struct request *request);
 void post_station_record(struct request *request);
 void post_station_scan(struct request *request);
+void post_scan(struct request *request);
+void post_start(struct request *request);
 
 /* job_routes.c */
 void post_job(struct request *request);
@@ -77,6 +79,10 @@ void get_run_dialogue(struct request *request);
 void get_unit(struct request *request);
 void get_ledger(struct request *request);
 void get_ledger_head(struct request *request);
+
+/* statistics_routes.c */
+void get_statistics(struct request *request);
+void get_station_health(struct request *request);
 
 /* events.c */
 void get_events(struct request *request);

@@ -41,7 +41,7 @@ struct stream_source {
     int stall_s;           /* drop a client that has not read for so long; 0: as any other */
 };
 
-#define REPLY_HEADERS 6
+#define REPLY_HEADERS 10
 struct reply {
     unsigned status;
     const char *type;    /* Content-Type, a literal; NULL: no body */

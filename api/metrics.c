@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers for Prometheus. Labels are bounded: stations, classes, states; never a serial. */
+/* Numbers for Prometheus. Labels are bounded: stations, classes, states, pools; never a serial. */
 #include "alloc.h"
 #include "context.h"
 #include "events.h"
 #include "handlers.h"
 #include "reply.h"
+#include "run_times.h"
 #include "webhooks.h"
 
 #include <stdio.h>
@@ -41,6 +42,22 @@ static void seconds(FILE *out, const char *name, const char *type, const char *h
                   (long long)(us % 1000000));
 }
 
+/* One line for each station, not one for each state that it is not in. */
+static void print_states(FILE *out, const json_t *stations)
+{
+    const json_t *station;
+    size_t i;
+
+    head(out, "station_state", "gauge", "1 for the state that the station is in.");
+    json_array_foreach (stations, i, station) {
+        const char *name = json_string_value(json_object_get(station, "name"));
+        const char *state = json_string_value(json_object_get(station, "state"));
+
+        if (name && state)
+            (void)fprintf(out, "flashfarm_station_state{station=\"%s\",state=\"%s\"} 1\n", name, state);
+    }
+}
+
 static void print_stations(FILE *out, const struct farm *farm)
 {
     json_t *counts = json_object(), *stations = farm_stations(farm);
@@ -60,6 +77,7 @@ static void print_stations(FILE *out, const struct farm *farm)
         (void)fprintf(out, "flashfarm_stations{state=\"%s\"} %" JSON_INTEGER_FORMAT "\n", state,
                       json_integer_value(count));
     }
+    print_states(out, stations);
     json_decref(counts);
     json_decref(stations);
 }
@@ -150,26 +168,83 @@ static void print_lag(FILE *out, const struct api_lag *lag)
                   (long long)count);
 }
 
-void get_metrics(struct request *request)
+/* The name of a pool is free text. */
+static void print_label(FILE *out, const char *text)
 {
-    const struct api *api = request->context;
-    struct reply reply = {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8"};
-    FILE *out = open_memstream(&reply.body, &reply.size);
+    for (; *text; text++)
+        if (*text == '\n')
+            (void)fputs("\\n", out);
+        else
+            (void)fprintf(out, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+}
 
-    if (!out) {
-        reply_problem(request, PROBLEM_INTERNAL, "no memory");
-        return;
+static void print_pool(FILE *out, const char *pool, const char *state, const json_t *value)
+{
+    (void)fprintf(out, "flashfarm_pool_numbers{pool=\"");
+    print_label(out, pool);
+    (void)fprintf(out, "\",state=\"%s\"} %" JSON_INTEGER_FORMAT "\n", state, json_integer_value(value));
+}
+
+static void print_pools(FILE *out, const json_t *pools)
+{
+    const json_t *pool;
+    json_t *count;
+    const char *state;
+    size_t i;
+
+    head(out, "pool_numbers", "gauge",
+         "Numbers of the newest pools by state; left: those that were not given out.");
+    json_array_foreach (pools, i, pool) {
+        const char *name = json_string_value(json_object_get(pool, "name"));
+
+        if (!name)
+            continue;
+        print_pool(out, name, "left", json_object_get(pool, "left"));
+        json_object_foreach (json_object_get(pool, "counts"), state, count)
+            print_pool(out, name, state, count);
     }
+}
+
+static void print_all(FILE *out, const struct api *api, const json_t *pools)
+{
     head(out, "info", "gauge", "The daemon's version.");
     (void)fprintf(out, "flashfarm_info{version=\"%s\"} 1\n", api->version);
     seconds(out, "uptime_seconds", "gauge", "Since the daemon started to answer.",
             clock_monotonic_us(api->clock) - api->started_us);
     print_farm(out, api->farm);
+    run_times_print(api->run_times, out);
+    print_pools(out, pools);
     print_store(out, api->store);
     print_http(out, api);
     print_webhooks(out, api->webhooks);
     if (api->lag)
         print_lag(out, api->lag);
-    (void)fclose(out);
-    request_answer(request, &reply);
+}
+
+/* Also without the pools: it is when the store has trouble that the other numbers are wanted. */
+static void on_pools(void *context, json_t *answer, const struct error *error)
+{
+    struct request *request = context;
+    const struct api *api = request->context;
+    struct reply reply = {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8"};
+    FILE *out = open_memstream(&reply.body, &reply.size);
+
+    (void)error;
+    if (out) {
+        print_all(out, api, json_object_get(answer, "items"));
+        (void)fclose(out);
+        request_answer(request, &reply);
+    } else {
+        reply_problem(request, PROBLEM_INTERNAL, "no memory");
+    }
+    json_decref(answer);
+}
+
+#define POOLS_MAX 100
+
+void get_metrics(struct request *request)
+{
+    const struct api *api = request->context;
+
+    store_pools(api->store, &(struct store_page){.limit = POOLS_MAX}, on_pools, request);
 }

@@ -13,6 +13,25 @@
 
 extern const struct embedded_file dashboard_files[];
 
+/* Scripts and styles are our own files; nothing comes from elsewhere, and no text becomes markup. */
+static const char page_policy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data: blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'";
+/* Nor does the page need what is attached to the computer it is looked at on. */
+static const char page_permissions[] =
+    "bluetooth=(), camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), midi=(), "
+    "payment=(), serial=(), usb=()";
+
+static void add_page_headers(struct reply *reply, const char *policy)
+{
+    reply_add_header(reply, "Content-Security-Policy", "%s", policy);
+    reply_add_header(reply, "Permissions-Policy", "%s", page_permissions);
+    reply_add_header(reply, "Cross-Origin-Opener-Policy", "same-origin");
+    reply_add_header(reply, "Cross-Origin-Resource-Policy", "same-origin");
+    reply_add_header(reply, "Referrer-Policy", "no-referrer");
+}
+
 static void plain_page(struct request *request)
 {
     const struct api *api = request->context;
@@ -36,47 +55,47 @@ static void plain_page(struct request *request)
         "</body></html>\n",
         api->version);
     reply.size = strlen(reply.body);
-    reply_add_header(&reply, "Content-Security-Policy",
+    add_page_headers(&reply,
                      "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-    reply_add_header(&reply, "Referrer-Policy", "no-referrer");
     request_answer(request, &reply);
 }
 
-/* Scripts and styles are our own files; nothing comes from elsewhere, and no text becomes markup. */
-static const char page_policy[] =
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data: "
-    "blob:; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-    "trusted-types 'none'";
+/* The file as the client takes it: packed where it can unpack. Each has an ETag of its own, since they are
+ * not the same bytes. */
+static const struct embedded_file *choose(struct request *request, const char *name)
+{
+    const char *accepted = request_header(request, "Accept-Encoding");
+    char packed[64];
 
-/* Gives the file, packed where the client can unpack it; 304 for one that it has. */
+    if (!accepted || !accepts_gzip(accepted))
+        return embedded_find(dashboard_files, name);
+    (void)snprintf(packed, sizeof packed, "%s.gz", name);
+    return embedded_find(dashboard_files, packed);
+}
+
+/* Gives the file; 304 for one that the client has. */
 static void serve(struct request *request, const char *name, const char *type)
 {
-    const struct embedded_file *file = embedded_find(dashboard_files, name);
+    const struct embedded_file *file = choose(request, name);
     const char *if_none_match = request_header(request, "If-None-Match");
-    const char *accepted = request_header(request, "Accept-Encoding");
     struct reply reply = {.status = 200};
-    char packed[64], etag[20];
+    char etag[40];
 
     if (!file) {
         reply_problem(request, PROBLEM_NOT_FOUND, "this daemon was built without the dashboard");
         return;
     }
-    (void)snprintf(etag, sizeof etag, "\"%08lx\"", crc32(0, file->bytes, (uInt)file->size));
-    (void)snprintf(packed, sizeof packed, "%s.gz", name);
+    (void)snprintf(etag, sizeof etag, "\"%08lx-%zx\"", crc32(0, file->bytes, (uInt)file->size), file->size);
     reply_add_header(&reply, "ETag", "%s", etag);
     reply_add_header(&reply, "Cache-Control", "no-cache");
     reply_add_header(&reply, "Vary", "Accept-Encoding");
-    reply_add_header(&reply, "Content-Security-Policy", "%s", page_policy);
-    reply_add_header(&reply, "Referrer-Policy", "no-referrer");
+    add_page_headers(&reply, page_policy);
     if (if_none_match && etag_matches(if_none_match, etag)) {
         reply_empty(request, 304, &reply);
         return;
     }
-    if (accepted && strstr(accepted, "gzip")) {
+    if (strcmp(file->name, name) != 0)
         reply_add_header(&reply, "Content-Encoding", "gzip");
-        file = embedded_find(dashboard_files, packed);
-    }
     reply_lasting(request, type, file->bytes, file->size, &reply);
 }
 

@@ -351,6 +351,16 @@ bool accepts_csv(const char *accept)
     return csv > 0 && csv > accept_weight_of(accept, "application/json");
 }
 
+bool accepts_gzip(const char *accept_encoding)
+{
+    static const char *const names[] = {"gzip", "x-gzip", "*"};
+    int weight = -1;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0] && weight < 0; i++)
+        weight = accept_weight_of(accept_encoding, names[i]);
+    return weight > 0;
+}
+
 bool etag_matches(const char *if_none_match, const char *etag)
 {
     const char *p = if_none_match;

@@ -61,6 +61,8 @@ const char *parse_bearer(const char *header);
 bool media_type_is(const char *header, const char *type);
 /* True when Accept asks for CSV and does not ask for JSON at least as much. */
 bool accepts_csv(const char *accept);
+/* True when Accept-Encoding takes gzip: "gzip;q=0" says that it does not. */
+bool accepts_gzip(const char *accept_encoding);
 /* If-None-Match: `etag` comes with its quotes. */
 bool etag_matches(const char *if_none_match, const char *etag);
 

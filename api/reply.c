@@ -67,9 +67,12 @@ json_t *problem_new(const struct request *request, enum problem problem, const c
     return body;
 }
 
+/* Digits that a double keeps, so that 0.1 is not told as 0.10000000000000001. */
+#define REAL_DIGITS 15
+
 static void answer_json(struct request *request, struct reply *reply, json_t *body)
 {
-    reply->body = json_dumps(body, JSON_COMPACT);
+    reply->body = json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(REAL_DIGITS));
     json_decref(body);
     if (!reply->body) {
         reply->status = 500;
@@ -151,7 +154,7 @@ void reply_empty(struct request *request, unsigned status, struct reply *reply)
 
 void reply_add_header(struct reply *reply, const char *name, const char *format, ...)
 {
-    char value[512];
+    char value[768];
     va_list arguments;
 
     if (reply->header_count == REPLY_HEADERS)

@@ -6,8 +6,9 @@
 
 #define RUN_QUERY                                                                                            \
     "serial uid image work_order station by recipe pool outcome from to limit cursor format brief"
-#define PAGE_QUERY   "limit cursor"
-#define UPLOAD_QUERY "name address"
+#define PAGE_QUERY       "limit cursor"
+#define UPLOAD_QUERY     "name address"
+#define STATISTICS_QUERY "job work_order station recipe from to bucket_s by"
 
 /* clang-format off */
 const struct route api_routes[] = {
@@ -19,7 +20,7 @@ const struct route api_routes[] = {
     {.method = "GET", .path = "/v1/chips", .handler = get_chips},
     {.method = "GET", .path = "/v1/chips/{name}", .handler = get_chip},
     {.method = "GET", .path = "/v1/ports", .handler = get_ports},
-    {.method = "GET", .path = "/v1/stations", .handler = get_stations},
+    {.method = "GET", .path = "/v1/stations", .handler = get_stations, .query = "recent"},
     {.method = "GET", .path = "/v1/stations/{name}", .handler = get_station},
     {.method = "POST", .path = "/v1/stations/{name}/start", .handler = post_station_start},
     {.method = "POST", .path = "/v1/stations/{name}/identify", .handler = post_station_identify},
@@ -27,6 +28,9 @@ const struct route api_routes[] = {
     {.method = "POST", .path = "/v1/stations/{name}/disable", .handler = post_station_disable},
     {.method = "POST", .path = "/v1/stations/{name}/record", .handler = post_station_record},
     {.method = "POST", .path = "/v1/stations/{name}/scan", .handler = post_station_scan, .body = BODY_JSON},
+    {.method = "GET", .path = "/v1/station-health", .handler = get_station_health, .query = "runs"},
+    {.method = "POST", .path = "/v1/scan", .handler = post_scan, .body = BODY_JSON},
+    {.method = "POST", .path = "/v1/start", .handler = post_start, .body = BODY_JSON},
     {.method = "POST", .path = "/v1/jobs", .handler = post_job, .body = BODY_JSON},
     {.method = "GET", .path = "/v1/jobs", .handler = get_jobs, .query = "state work_order " PAGE_QUERY},
     {.method = "GET", .path = "/v1/jobs/{id}", .handler = get_job},
@@ -53,6 +57,7 @@ const struct route api_routes[] = {
     {.method = "GET", .path = "/v1/runs", .handler = get_runs, .query = "job " RUN_QUERY},
     {.method = "GET", .path = "/v1/runs/{id}", .handler = get_run},
     {.method = "GET", .path = "/v1/runs/{id}/dialogue", .handler = get_run_dialogue},
+    {.method = "GET", .path = "/v1/statistics", .handler = get_statistics, .query = STATISTICS_QUERY},
     {.method = "GET", .path = "/v1/units/{serial}", .handler = get_unit},
     {.method = "GET", .path = "/v1/events", .handler = get_events, .query = "topics last_event_id"},
     {.method = "GET", .path = "/v1/ledger", .handler = get_ledger, .query = "from limit"},

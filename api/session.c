@@ -126,3 +126,10 @@ void sessions_end(struct sessions *sessions, session_test *which, const void *wh
             ended(context, credential);
     }
 }
+
+void sessions_each(const struct sessions *sessions,
+                   void (*each)(void *context, const struct session *session), void *context)
+{
+    for (size_t i = 0; i < sessions->count; i++)
+        each(context, &sessions->items[i]);
+}

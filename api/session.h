@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who is logged in: people with the cookie that they got for their password, and client certificates that
- * have been admitted. In memory only: a restart logs everybody out. Of a cookie only the hash is kept. */
+ * have been admitted. Of a cookie only the hash is kept. session_file.c brings them over a restart. */
 #ifndef FLASHFARM_API_SESSION_H
 #define FLASHFARM_API_SESSION_H
 
@@ -41,6 +41,10 @@ struct session *session_of_hash(struct sessions *sessions, const unsigned char h
                                 int64_t now_us);
 
 const struct session *session_of_credential(const struct sessions *sessions, uint64_t credential);
+
+/* The oldest first. */
+void sessions_each(const struct sessions *sessions,
+                   void (*each)(void *context, const struct session *session), void *context);
 
 /* Ends those for which `which` is true; `ended` (may be NULL) hears of each. */
 typedef bool session_test(const struct session *session, const void *context);

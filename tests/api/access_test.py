@@ -5,6 +5,7 @@ about.
 
 Usage: access_test.py FLASHFARMD [NAME of a play...]"""
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -401,6 +402,7 @@ def play_rate():
 # --- people ---------------------------------------------------------------------------------------------------
 
 EVA = "correct horse battery staple"
+TOM = "staple battery horse correct"
 UWE = "tin whistle on the roof"
 
 
@@ -427,14 +429,43 @@ def play_sessions():
         same(host.ask("GET", "/v1/session", key="", headers=cookie).status, 401, "after the log-out")
         same([fact["name"] for fact in host.facts("access.logout")], ["eva"], "the log-out is on the record")
         check_refused_logins(host)
-        _, cookie = host.log_in("eva", EVA)
-        host.stop()
-        host.start()
-        same(host.ask("GET", "/v1/session", key="", headers=cookie).status, 401, "a restart logs everybody out")
-        same(host.log_in("eva", EVA)[0].status, 200, "and knows them still")
+        check_restart(host)
         host.check_secrets()
         with open(f"/proc/{host.process.pid}/limits", encoding="ascii") as file:
             check(re.search(r"Max core file size\s+0\s+0\s", file.read()), "no core files")
+
+
+def check_restart(host):
+    """Who is logged in stays so; who logged out, or whose password is another, does not."""
+    stays, leaves = host.log_in("eva", EVA)[1], host.log_in("eva", EVA)[1]
+    host.make_user("tom", ["operator"], TOM)
+    changes = host.log_in("tom", TOM)[1]
+    site = {"Sec-Fetch-Site": "same-origin"}
+    same(host.ask("DELETE", "/v1/session", key="", headers=leaves | site).status, 204, "one logs out")
+    path = os.path.join(host.state, "sessions.json")
+    leaving = hashlib.sha256(leaves["Cookie"].split("=", 1)[1].encode()).hexdigest()
+    until(lambda: leaving not in read(path), "the log-out to be in the file")
+    before = read(path)
+    same(host.ask("POST", "/v1/users/tom/password", {"password": TOM + "!"}).status, 204, "another password for tom")
+    host.stop(signal.SIGKILL)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(before)  # as if the daemon had died before it was written
+    host.start()
+    same(host.ask("GET", "/v1/session", key="", headers=stays).json["name"], "eva", "a restart throws nobody out")
+    same(host.ask("GET", "/v1/session", key="", headers=leaves).status, 401, "who has logged out stays out")
+    same(host.ask("GET", "/v1/session", key="", headers=changes).status, 401, "a session does not outlive its password")
+    same(os.stat(path).st_mode & 0o077, 0, "nobody else reads the file of sessions")
+    host.stop()
+    with open(path, "w", encoding="ascii") as file:
+        file.write(before[:-40])
+    host.start()
+    same(host.ask("GET", "/v1/session", key="", headers=stays).status, 401, "of a damaged file nobody is let in")
+    same(host.log_in("eva", EVA)[0].status, 200, "but can log in")
+
+
+def read(path):
+    with open(path, encoding="ascii") as file:
+        return file.read()
 
 
 def check_sites(host, cookie):

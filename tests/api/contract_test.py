@@ -21,6 +21,7 @@ from datetime import datetime, timezone
 
 from daemon_under_test import Boards, Daemon, Events, add_settings
 from factory_steps import Steps
+from line_steps import LineSteps
 from schema_check import Checker
 
 FLASHFARMD, FLASHFARM_SIM = sys.argv[1:3]
@@ -307,6 +308,16 @@ def test_reads(contract):
     check("default-src 'none'" in page.headers["Content-Security-Policy"], "a policy for the page")
 
 
+def test_page(contract):
+    """The page's files, or that there are none; page_test.py looks into them."""
+    built = contract.ask("GET", "/app.js", contract.daemon.ask("GET", "/app.js").status).status == 200
+    for path in ("/", "/app.js", "/app.css") if built else ():
+        etag = contract.ask("GET", path, 200).headers["ETag"]
+        contract.ask("GET", path, 304, headers={"If-None-Match": etag})
+    if not built:
+        contract.ask("GET", "/app.css", 404)
+
+
 def test_images(contract):
     answer = contract.ask("POST", "/v1/images", 201, IMAGE, query="?name=demo.hex")
     image = answer.json
@@ -487,7 +498,7 @@ def test_metrics(contract):
         if check(found, f"sample {line!r}"):
             check(found.group(1) in families or found.group(1) + found.group(2) in families, f"family of {line!r}")
             labels |= set(re.findall(r"(\w+)=", found.group(3) or ""))
-    same(labels - {"state", "outcome", "station", "class", "code", "le", "version"}, set(), "labels")
+    same(labels - {"state", "outcome", "station", "class", "code", "le", "version", "pool"}, set(), "labels")
     check(re.search(r'^flashfarm_runs_total\{outcome="pass"\} [1-9]', text, re.M), "runs that passed")
 
 
@@ -568,6 +579,8 @@ def test_coverage(contract):
                                   ("404", "/v1/ledger/checkpoint"), ("404", "/v1/ledger/key")):
                 continue  # test_framing, every stream here, races that only a unit test can hold, access_test.py; and
                 # a daemon that has no key yet to sign with
+            if path in ("/", "/app.js", "/app.css") and status in ("200", "304", "404"):
+                continue  # with or without a dashboard, and not both
             if status == "429" and path != "/v1/chips/{name}":
                 continue  # one bucket for all closed routes; access_test.py has that of log-ins
             check(False, f"{method} {path}: {status} is documented and was never seen")
@@ -592,14 +605,17 @@ def main():
     add_settings(config, trusted_keys=os.path.join(directory, "trusted"), webhook_hosts="127.0.0.1")
     contract = Contract(Daemon(FLASHFARMD, config))
     steps = Steps(contract, check, same, check_problem)
+    line = LineSteps(contract, check, same, check_problem, lambda topics: Events(contract.daemon, topics))
     try:
         for test in (test_routes, test_methods, test_keys, test_parameters, test_examples, test_refusals, test_framing,
-                     test_reads):
+                     test_reads, test_page):
             run(test, contract)
         image = run(test_images, contract)
         run(test_stations, contract)
         job = run(test_job, contract, image)
         run(test_held_job, contract, image)
+        for step in (line.panel, line.buttons, line.failure):  # before the boards have serials, which protect them
+            run(step, image)
         run(steps.bodies)
         run(steps.signatures, image, IMAGE, directory)
         run(steps.pools)
@@ -607,6 +623,8 @@ def main():
         serials = run(steps.order, lambda: Events(contract.daemon, "?topics=job."))
         run(steps.serials, serials)
         run(test_record, contract, image, job)
+        for step in (line.figures, line.stations, line.ports, line.metrics, line.board):
+            run(step)
         run(steps.evidence, serials)
         run(steps.backups, directory)
         run(steps.concurrent_backups)
