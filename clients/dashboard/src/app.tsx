@@ -13,6 +13,7 @@ import { JobsPage } from "./engineer/jobs";
 import { RecipesPage } from "./engineer/recipes";
 import { StationsPage } from "./engineer/stations";
 import { LinePage } from "./line/line";
+import { CodesPage } from "./operate/codes";
 import { OperatePage } from "./operate/operate";
 import { TracePage } from "./trace/trace";
 import { LogIn } from "./ui/login";
@@ -24,6 +25,7 @@ const RETRY_MS = 2000;
 const pages: Record<string, () => preact.JSX.Element> = {
   line: LinePage,
   operate: OperatePage,
+  "operate/codes": CodesPage,
   "engineer/images": ImagesPage,
   "engineer/recipes": RecipesPage,
   "engineer/jobs": JobsPage,

@@ -23,7 +23,7 @@ export type Station = Schemas["Station"];
 export type Unit = Schemas["Unit"];
 export type Outcome = Schemas["Outcome"];
 
-export const client = createClient<paths>({ baseUrl: "" });
+export const client = createClient<paths, "application/json">({ baseUrl: "" });
 
 /** What the daemon said (RFC 9457), or why it could not be asked (status 0). */
 export class Problem extends Error {

@@ -46,7 +46,7 @@ export class EventStream {
     while (!this.stopped) {
       try {
         await this.once();
-        this.options.onBreak("the daemon ended the stream");
+        if (!this.stopped) this.options.onBreak("the daemon ended the stream");
       } catch (thrown) {
         if (this.stopped) return;
         const problem = asProblem(thrown);
@@ -69,16 +69,24 @@ export class EventStream {
   private async once(): Promise<void> {
     this.abort = new AbortController();
     const query = this.options.topics ? `?topics=${encodeURIComponent(this.options.topics)}` : "";
-    const response = await fetch(`/v1/events${query}`, {
+    const asked = fetch(`/v1/events${query}`, {
       headers: { Accept: "text/event-stream", "Last-Event-ID": String(this.last) },
       cache: "no-store",
       signal: this.abort.signal,
     });
+    const response = await this.inTime(asked);
+    if (this.stopped) return;
     if (!response.ok || !response.body) throw problemOf(response.status, await response.json().catch(() => null));
     this.options.onOpen(this.opened, this.last);
     this.opened = true;
     this.retryMs = RETRY_MIN_MS;
     await this.read(response.body);
+  }
+
+  /** A connection over which nothing comes, not even the heartbeat, is given up. */
+  private async inTime<T>(waited: Promise<T>): Promise<T> {
+    const watchdog = setTimeout(() => this.abort.abort(new Error("nothing was heard any more")), SILENT_MS);
+    return waited.finally(() => clearTimeout(watchdog));
   }
 
   private async read(body: ReadableStream<Uint8Array>): Promise<void> {
@@ -88,9 +96,8 @@ export class EventStream {
       onEvent: (message) => this.take(message.id, message.event ?? "message", message.data),
     });
     for (;;) {
-      const watchdog = setTimeout(() => this.abort.abort(), SILENT_MS);
-      const { done, value } = await reader.read().finally(() => clearTimeout(watchdog));
-      if (done) return;
+      const { done, value } = await this.inTime(reader.read());
+      if (done || this.stopped) return;
       this.options.onHeard();
       parser.feed(decoder.decode(value, { stream: true }));
     }
@@ -98,8 +105,9 @@ export class EventStream {
 
   private take(id: string | undefined, kind: string, data: string): void {
     const sequence = id ? Number(id) : null;
-    this.options.onEvent({ sequence, kind, body: JSON.parse(data) as unknown });
+    const body = JSON.parse(data) as unknown;
     if (sequence !== null) this.last = sequence;
-    else if (kind === "resync") this.last = (JSON.parse(data) as { head: number }).head;
+    else if (kind === "resync") this.last = (body as { head: number }).head;
+    this.options.onEvent({ sequence, kind, body });
   }
 }

@@ -12,6 +12,8 @@ export interface RunStarted {
   uid?: string | null;
   work_order?: string | null;
   images?: string[];
+  /** read from the board by a scanner */
+  code?: string | null;
   by?: string | null;
 }
 
@@ -22,6 +24,8 @@ export interface RunEnded {
   message?: string | null;
   ended: string;
   uid?: string | null;
+  floor_us?: number | null;
+  phases?: { name: string; us: number; floor_us: number }[] | null;
 }
 
 export interface JobState {

@@ -4,206 +4,102 @@
  * Facts change it at once. Progress and live state of stations are collected and shown FLUSH_MS later, the newest of
  * each station only. Counts are the daemon's own: a fact of a run or job makes them be asked for again, at most once a
  * second, so that nothing is counted here that might be counted twice. */
-import { type Signal, batch, signal } from "@preact/signals";
-import { type Job, type Progress, type RunBrief, type Station, answer, client } from "./api";
+import { batch, signal } from "@preact/signals";
+import { beginAlarms, lookAtStation } from "./alarms";
+import { type Progress, type Station, answer, client, onUnauthorized } from "./api";
 import { EventStream, STALE_MS } from "./events";
-import type { Fact, JobState, RunEnded, RunStarted, StationState } from "./facts";
+import type { Fact, RunEnded, RunStarted, StationState } from "./facts";
+import { boundGap, forgetGap, noteFact, openGap, tellGap } from "./gap";
+import { caller } from "./session";
+import {
+  addRecent,
+  byName,
+  inFlight,
+  load,
+  recent,
+  refreshCounts,
+  refreshPools,
+  refreshRuns,
+  refreshStations,
+  reload,
+  stopReading,
+} from "./state";
+import { type StationModel, beginRun, briefOf, endRun, takeLive, takeProgress, timedOf } from "./station";
+
+export { type Alarm, acknowledge, alarms } from "./alarms";
+export { missed } from "./gap";
+export { jobs, lastJob, recent, revision, stations } from "./state";
+export type { Mark, StationModel, Timed } from "./station";
 
 const FLUSH_MS = 250;
-const REFRESH_MS = 1000;
-const RECENT = 20;
 
-export interface Mark {
-  run: number;
-  outcome: string;
-  class: string;
-  serial: string;
-}
-
-export interface StationModel {
-  name: string;
-  live: Signal<Station>;
-  /** of the run under way; null while none is */
-  progress: Signal<Progress | null>;
-  /** its last runs, the oldest first, at most 20 */
-  strip: Signal<Mark[]>;
-}
-
-export interface Alarm {
-  /** the same thing has the same key, so that it is listed once */
-  key: string;
-  sequence: number;
-  text: string;
-  since: string;
-  acknowledged: boolean;
-}
-
-/** in the order of the configuration */
-export const stations = signal<StationModel[]>([]);
-/** jobs that have not ended, the newest first */
-export const jobs = signal<Job[]>([]);
-/** the last runs that ended, the newest first */
-export const recent = signal<RunBrief[]>([]);
-export const alarms = signal<Alarm[]>([]);
 export const link = signal<"connecting" | "live" | "broken">("connecting");
 export const linkMessage = signal("");
 /** when the daemon was last heard, Date.now() */
 export const heardAt = signal(Date.now());
 /** the daemon has not been heard for so long that nothing here may be believed */
 export const stale = signal(false);
-/** facts that happened while the connection was broken; null when that has been looked at */
-export const missed = signal<{ from: number; facts: Fact[]; since: number } | null>(null);
-/** goes up by one whenever counts have changed and derived figures should be asked for again */
-export const revision = signal(0);
 /** goes up by one with each fact; the last one */
 export const lastFact = signal<Fact | null>(null);
 
-const byName = new Map<string, StationModel>();
-const inFlight = new Map<number, RunStarted>();
 const pendingProgress = new Map<string, Progress>();
 const pendingLive = new Map<string, Station>();
 let stream: EventStream | null = null;
 let flushTimer: ReturnType<typeof setTimeout> | null = null;
-let refreshTimer: ReturnType<typeof setTimeout> | null = null;
 let staleTimer: ReturnType<typeof setInterval> | null = null;
 let brokenAt = 0;
-let catchUpTo = 0;
+let lastSequence = 0;
+/** where who looked here was when the daemon no longer knew him: a restart ends all sessions */
+let interrupted: { name: string; last: number; since: number } | null = null;
+/** goes up whenever the farm is followed anew or left: what was asked for before is of no use any more */
+let round = 0;
 
 export function station(name: string): StationModel | undefined {
   return byName.get(name);
-}
-
-// --- reading the state -------------------------------------------------------------------------------------------
-
-async function loadStations(): Promise<void> {
-  const list = await answer(client.GET("/v1/stations"));
-  const models = list.items.map((live) => {
-    const known = byName.get(live.name);
-    if (known) {
-      known.live.value = live;
-      return known;
-    }
-    return { name: live.name, live: signal(live), progress: signal<Progress | null>(null), strip: signal<Mark[]>([]) };
-  });
-  batch(() => {
-    byName.clear();
-    for (const model of models) byName.set(model.name, model);
-    stations.value = models;
-  });
-}
-
-async function loadJobs(): Promise<void> {
-  const [running, held] = await Promise.all([
-    answer(client.GET("/v1/jobs", { params: { query: { state: "running" } } })),
-    answer(client.GET("/v1/jobs", { params: { query: { state: "held" } } })),
-  ]);
-  jobs.value = [...running.items, ...held.items].sort((a, b) => b.id - a.id);
-}
-
-async function loadRuns(): Promise<void> {
-  const asked = client.GET("/v1/runs", { params: { query: { brief: "true", limit: 1000 } } });
-  const list = (await answer(asked)) as { items: RunBrief[] };
-  const ended = list.items.filter((run) => run.outcome !== null);
-  batch(() => {
-    recent.value = ended.slice(0, RECENT);
-    for (const model of byName.values())
-      model.strip.value = ended
-        .filter((run) => run.station === model.name)
-        .slice(0, RECENT)
-        .reverse()
-        .map(markOf);
-  });
-}
-
-function markOf(run: RunBrief): Mark {
-  return { run: run.id, outcome: run.outcome ?? "", class: run.class ?? "", serial: run.serial ?? "" };
-}
-
-async function load(): Promise<number> {
-  const head = await answer(client.GET("/v1/ledger/head"));
-  await loadStations();
-  await Promise.all([loadJobs(), loadRuns()]);
-  return head.sequence;
-}
-
-function refreshSoon(): void {
-  refreshTimer ??= setTimeout(() => {
-    refreshTimer = null;
-    void loadJobs().then(
-      () => revision.value++,
-      () => undefined, // the stream says when the daemon is away
-    );
-  }, REFRESH_MS);
 }
 
 // --- facts -------------------------------------------------------------------------------------------------------
 
 function runStarted(body: RunStarted): void {
   inFlight.set(body.id, body);
+  const model = byName.get(body.station);
+  if (model) beginRun(model, body);
+  else refreshStations.soon();
 }
 
 function runEnded(body: RunEnded): void {
   const started = inFlight.get(body.id);
   inFlight.delete(body.id);
-  if (recent.value.some((run) => run.id === body.id)) return;
-  if (started) addRun(started, body);
-  else void loadRuns();
-}
-
-function addRun(started: RunStarted, ended: RunEnded): void {
-  const run: RunBrief = {
-    id: started.id,
-    job: started.job,
-    station: started.station,
-    outcome: ended.outcome,
-    class: (ended.class || null) as RunBrief["class"],
-    message: ended.message ?? null,
-    serial: started.serial ?? null,
-    uid: ended.uid ?? started.uid ?? null,
-    chip: started.chip,
-    image: started.images?.[0] ?? null,
-    work_order: started.work_order ?? null,
-    started: started.started,
-    ended: ended.ended,
-    by: started.by ?? null,
-  };
+  if (!started) {
+    refreshRuns.soon();
+    return;
+  }
+  const run = briefOf(started, body);
   const model = byName.get(run.station);
-  recent.value = [run, ...recent.value].slice(0, RECENT);
-  if (!model) return;
-  model.strip.value = [...model.strip.value, markOf(run)].slice(-RECENT);
-  model.progress.value = null;
+  addRecent([run]);
+  if (model) endRun(model, run, timedOf(body));
 }
 
-function setAlarm(key: string, sequence: number, text: string | null): void {
-  const others = alarms.value.filter((alarm) => alarm.key !== key);
-  alarms.value =
-    text === null
-      ? others
-      : [{ key, sequence, text, since: new Date().toISOString(), acknowledged: false }, ...others];
+/** Whether stations may have come or gone. Their other states are told live. */
+function changesStations(fact: Fact): boolean {
+  if (fact.kind !== "station.state") return fact.kind === "daemon.started";
+  return (fact.body as StationState).state === "stopped";
 }
 
-export function acknowledge(key: string): void {
-  alarms.value = alarms.value.map((alarm) => (alarm.key === key ? { ...alarm, acknowledged: true } : alarm));
-}
-
-function stationState(sequence: number, body: StationState): void {
-  const bad = body.state === "port-lost" || body.state === "stopped";
-  setAlarm(`station ${body.name}`, sequence, bad ? `${body.name}: ${body.state}. ${body.reason ?? ""}` : null);
-}
-
-function jobState(sequence: number, body: JobState): void {
-  setAlarm(`job ${body.id}`, sequence, body.state === "held" ? `Job ${body.id} is held. ${body.reason ?? ""}` : null);
+/** Where the run of a run.ended was, which that does not say. */
+function startOf(fact: Fact): { station: string; serial?: string | null } | undefined {
+  const started = fact.kind === "run.ended" ? inFlight.get((fact.body as RunEnded).id) : undefined;
+  return started && { station: started.station, serial: started.serial ?? null };
 }
 
 function takeFact(fact: Fact): void {
-  const sequence = fact.sequence ?? 0;
-  if (missed.value && sequence <= catchUpTo) missed.value = { ...missed.value, facts: [...missed.value.facts, fact] };
+  lastSequence = fact.sequence ?? lastSequence;
+  noteFact(fact, startOf(fact));
   if (fact.kind === "run.started") runStarted(fact.body as RunStarted);
   else if (fact.kind === "run.ended") runEnded(fact.body as RunEnded);
-  else if (fact.kind === "job.state") jobState(sequence, fact.body as JobState);
-  else if (fact.kind === "station.state") stationState(sequence, fact.body as StationState);
-  else if (fact.kind === "daemon.started") void loadStations();
-  if (/^(run|job|pool|serial)\./.test(fact.kind)) refreshSoon();
+  else if (changesStations(fact)) refreshStations.soon();
+  if (/^(run|job|pool|serial)\./.test(fact.kind)) refreshCounts.soon();
+  if (/^(run\.started|pool\.|record\.)/.test(fact.kind)) refreshPools.soon();
   lastFact.value = fact;
 }
 
@@ -215,30 +111,37 @@ function flush(): void {
     for (const [name, live] of pendingLive) {
       const model = byName.get(name);
       if (!model) continue;
-      model.live.value = live;
-      if (live.run === null) model.progress.value = null;
+      takeLive(model, live);
+      lookAtStation(live);
     }
     for (const [name, progress] of pendingProgress) {
       const model = byName.get(name);
-      if (model) model.progress.value = progress;
+      if (model) takeProgress(model, progress, inFlight.get(progress.run));
     }
+    tellGap();
   });
   pendingLive.clear();
   pendingProgress.clear();
 }
 
-function takeLive(live: Station): void {
-  if (!byName.has(live.name)) void loadStations();
+function queueLive(live: Station): void {
+  if (!byName.has(live.name)) refreshStations.soon();
   pendingLive.set(live.name, live);
   if (live.run === null) pendingProgress.delete(live.name);
 }
 
 function take(event: Fact): void {
   if (event.kind === "progress") pendingProgress.set((event.body as Progress).station, event.body as Progress);
-  else if (event.kind === "station") takeLive(event.body as Station);
-  else if (event.kind === "resync") void load();
+  else if (event.kind === "station") queueLive(event.body as Station);
+  else if (event.kind === "resync") resync();
   else takeFact(event);
   flushTimer ??= setTimeout(flush, FLUSH_MS);
+}
+
+/** The daemon has another record than the one that was followed: all is read anew. */
+function resync(): void {
+  forget();
+  reload.soon();
 }
 
 function heard(): void {
@@ -250,29 +153,66 @@ async function opened(resumed: boolean, last: number): Promise<void> {
   link.value = "live";
   linkMessage.value = "";
   if (!resumed) return;
-  const head = await answer(client.GET("/v1/ledger/head"));
-  catchUpTo = head.sequence;
-  if (head.sequence > last) missed.value = { from: last, facts: [], since: brokenAt };
-  await loadStations();
-  refreshSoon();
+  openGap(last, brokenAt);
+  refreshRuns.soon();
+  refreshCounts.soon();
+  refreshPools.soon();
+  try {
+    boundGap((await answer(client.GET("/v1/ledger/head"))).sequence);
+  } catch {
+    boundGap(lastSequence); // it broke again: what follows is told then
+  }
 }
 
 function broke(why: string): void {
   if (link.value === "live") brokenAt = Date.now();
+  stopReading(); // all is asked for again when it is back
   link.value = "broken";
   linkMessage.value = why;
+}
+
+function forget(): void {
+  inFlight.clear();
+  pendingProgress.clear();
+  pendingLive.clear();
+  forgetGap();
+  beginAlarms();
+  byName.clear();
+  recent.value = [];
+}
+
+let follower = "";
+
+onUnauthorized(() => {
+  if (!stream) return;
+  interrupted = { name: follower, last: lastSequence, since: link.value === "broken" ? brokenAt : Date.now() };
+});
+
+/** From where the stream is to be read: of somebody who comes back, from where he was. */
+function beginning(head: number): number {
+  const back = interrupted?.name === follower && interrupted.last <= head ? interrupted : null;
+  interrupted = null;
+  if (!back || back.last === head) return head;
+  openGap(back.last, back.since);
+  boundGap(head);
+  return back.last;
 }
 
 /** Reads the state and follows it until leave(). Throws a Problem when the state cannot be read. */
 export async function follow(): Promise<void> {
   leave();
+  const mine = round;
+  follower = caller.peek()?.name ?? "";
+  forget();
   link.value = "connecting";
   const head = await load();
+  if (mine !== round) return;
   heard();
-  stream = new EventStream(head, {
+  lastSequence = beginning(head);
+  stream = new EventStream(lastSequence, {
     onEvent: take,
     onHeard: heard,
-    onOpen: (resumed, last) => void opened(resumed, last).catch(() => undefined),
+    onOpen: (resumed, last) => void opened(resumed, last),
     onBreak: broke,
   });
   staleTimer = setInterval(() => {
@@ -281,8 +221,11 @@ export async function follow(): Promise<void> {
 }
 
 export function leave(): void {
+  round++;
   stream?.stop();
   stream = null;
+  stopReading();
+  if (flushTimer !== null) clearTimeout(flushTimer);
   if (staleTimer !== null) clearInterval(staleTimer);
-  staleTimer = null;
+  flushTimer = staleTimer = null;
 }

@@ -6,6 +6,8 @@ import { type Caller, Problem, answer, asProblem, client, onUnauthorized } from 
 
 /** undefined: not known yet; null: nobody has logged in */
 export const caller = signal<Caller | null | undefined>(undefined);
+/** the daemon no longer knows who was logged in here */
+export const sessionLost = signal(false);
 export const unreachable = signal<Problem | null>(null);
 
 export type Operation = keyof typeof operationRoles;
@@ -19,6 +21,7 @@ export function may(operation: Operation): boolean {
 export const isLoggedIn = computed(() => caller.value != null);
 
 onUnauthorized(() => {
+  if (caller.value) sessionLost.value = true;
   caller.value = null;
 });
 
@@ -35,6 +38,7 @@ export async function whoAmI(): Promise<void> {
 
 export async function logIn(name: string, password: string): Promise<void> {
   caller.value = await answer(client.POST("/v1/session", { body: { name, password } }));
+  sessionLost.value = false;
 }
 
 export async function logOut(): Promise<void> {

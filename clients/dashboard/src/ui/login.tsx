@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useState } from "preact/hooks";
 import { type Problem, asProblem } from "../core/api";
-import { logIn } from "../core/session";
+import { logIn, sessionLost } from "../core/session";
 import { ProblemNote } from "./parts";
 
 export function LogIn() {
@@ -25,6 +25,9 @@ export function LogIn() {
     <main class="login">
       <form onSubmit={(event) => void submit(event)} aria-label="Log in">
         <h1>flashfarm</h1>
+        {sessionLost.value ? (
+          <p role="status">Your session has ended. When you log in again you are told what happened meanwhile.</p>
+        ) : null}
         <label>
           Name
           <input name="name" autocomplete="username" required autofocus />

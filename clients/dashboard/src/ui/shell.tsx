@@ -2,11 +2,13 @@
 /* What is around every page: where one can go, who one is, whether the daemon is there. */
 import type { ComponentChildren } from "preact";
 import { clockTime } from "../core/format";
-import { alarms, heardAt, link, linkMessage, missed, stale } from "../core/farm";
+import { alarms, heardAt, link, linkMessage, stale } from "../core/farm";
+import { kiosk } from "../core/kiosk";
 import { route, to } from "../core/router";
 import { type Operation, caller, logOut, may } from "../core/session";
 import { nextTheme, theme } from "../core/theme";
 import { Icon } from "./icons";
+import { Missed } from "./missed";
 
 interface Place {
   page: string;
@@ -41,11 +43,11 @@ function Places() {
   );
 }
 
-function LinkState() {
+export function LinkState() {
   const word = { connecting: "connecting", live: "live", broken: "not connected" }[link.value];
   return (
     <span class={`link link-${link.value}`} role="status" title={linkMessage.value}>
-      {word}
+      <Icon name={link.value === "broken" ? "link-broken" : "link"} /> {word}
     </span>
   );
 }
@@ -60,50 +62,49 @@ function AlarmCount() {
   );
 }
 
+/** Old figures may never look alive. What is beneath stays readable. */
 function Stale() {
   if (!stale.value) return null;
   return (
     <div class="stale" role="alert">
-      STALE since {clockTime(new Date(heardAt.value).toISOString())}
+      <strong>STALE</strong>
+      <span>since {clockTime(new Date(heardAt.value).toISOString())}</span>
+      <small>The daemon is not heard. What is shown is as it was then.</small>
     </div>
   );
 }
 
-function Missed() {
-  const gap = missed.value;
-  if (!gap) return null;
-  const ended = gap.facts.filter((fact) => fact.kind === "run.ended");
-  const passed = ended.filter((fact) => (fact.body as { outcome?: string }).outcome === "pass").length;
+function Bar() {
   return (
-    <p class="missed" role="status">
-      Not connected from {clockTime(new Date(gap.since).toISOString())}: {gap.facts.length} facts came meanwhile,{" "}
-      {passed} passed, {ended.length - passed} did not.
-      <button type="button" onClick={() => (missed.value = null)}>
-        Seen
+    <header class="top">
+      <a class="brand" href={to("line")}>
+        flashfarm
+      </a>
+      <Places />
+      <span class="grow" />
+      <AlarmCount />
+      <LinkState />
+      <button
+        type="button"
+        class="plain-button"
+        onClick={nextTheme}
+        aria-label={`Colours: ${theme.value}`}
+        title={`Colours: ${theme.value}`}
+      >
+        <Icon name="contrast" />
       </button>
-    </p>
+      <span class="who">{caller.value?.name}</span>
+      <button type="button" class="plain-button" onClick={() => void logOut()}>
+        Log out
+      </button>
+    </header>
   );
 }
 
 export function Shell({ children }: { children: ComponentChildren }) {
   return (
-    <div class="shell">
-      <header class="top">
-        <a class="brand" href={to("line")}>
-          flashfarm
-        </a>
-        <Places />
-        <span class="grow" />
-        <AlarmCount />
-        <LinkState />
-        <button type="button" onClick={nextTheme} aria-label={`Colours: ${theme.value}`} title="Colours">
-          ◐
-        </button>
-        <span class="who">{caller.value?.name}</span>
-        <button type="button" onClick={() => void logOut()}>
-          Log out
-        </button>
-      </header>
+    <div class={stale.value ? "shell shell-stale" : "shell"}>
+      {kiosk.value && route.value.page === "line" ? null : <Bar />}
       <Missed />
       <main class="page">{children}</main>
       <Stale />
