@@ -99,6 +99,12 @@ FLASHFARM_KEY_FILE=$scratch/boards/state/key
 export FLASHFARM_SERVER FLASHFARM_KEY_FILE
 echo "$FLASHFARM_SERVER"
 
+# Somebody who may look at everything and do most of it; the password is good for this demonstration only.
+password=$(od -An -N9 -tx1 /dev/urandom | tr -d ' \n')
+(umask 077 && echo "$password" >"$scratch/password")
+flashfarm user demo add --role operator --role engineer --role auditor --password-file "$scratch/password" --quiet >/dev/null
+say "the dashboard is at $FLASHFARM_SERVER: log in as demo with the password $password"
+
 # Debian ships no firmware that is linked for these chips. This is the micro:bit's MicroPython, linked for address 0: its
 # first 96, 24 and 6 KiB are put where each kind of chip has its flash. A board would not start it; programming it is
 # real.
@@ -141,7 +147,7 @@ say "flashfarm backup, and audit verify of the copy without the daemon"
 flashfarm backup --output "$scratch/copy.db"
 flashfarm audit verify "$scratch/copy.db" --public-key "$public"
 
-say "the API is at $FLASHFARM_SERVER"
+say "the dashboard is at $FLASHFARM_SERVER: demo, $password; and so is the API"
 echo "  export FLASHFARM_SERVER=$FLASHFARM_SERVER FLASHFARM_KEY_FILE=$FLASHFARM_KEY_FILE"
 echo "  $build/clients/flashfarm stations"
 echo "  echo \"Authorization: Bearer \$(cat \$FLASHFARM_KEY_FILE)\" | curl -H @- $FLASHFARM_SERVER/v1/runs"
