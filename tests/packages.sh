@@ -13,7 +13,7 @@ packages_avr="libsimavr-dev libelf-dev arduino-core-avr arduino-mighty-1284p gcc
 # Compilers, sanitizers and linters; independent clients and files to compare with.
 packages_test="clang libclang-rt-dev clang-format clang-tidy cppcheck stm32flash valgrind dpkg-dev file mount systemd
 arduino-core-avr ubertooth-firmware binutils-arm-none-eabi ser2net python3-serial lpc21isp avrdude openssl minisign
-$packages_avr"
+chromium fonts-dejavu-core $packages_avr"
 
 # need_packages NAME...: installs those that are missing, as root or with sudo. Asks nothing.
 need_packages() {

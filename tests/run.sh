@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 cores=$(nproc)
 
 # What takes long, measures time, or tests the simulator itself says nothing more under a sanitizer.
-slow='lint|package|demo|slow|long|boards|bench|tsan-only'
+slow='lint|package|demo|slow|long|boards|browser|bench|tsan-only'
 
 build() {
     mkdir -p "build/$1"
