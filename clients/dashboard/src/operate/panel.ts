@@ -43,8 +43,8 @@ export const expecting = signal<"nothing" | "runs" | "begun">("nothing");
 export const round = signal(0);
 
 const codesOfPanel = new Set<string>();
-/** positions that begin again with the boards that they have */
 let begunAt = 0;
+/** positions that begin again with the boards that they have */
 let again: ReadonlySet<string> = new Set();
 
 /** Whether every board or panel of the order has to be scanned. Reads signals. */
@@ -218,8 +218,7 @@ function runStarted(body: RunStarted): void {
   const code = body.code ?? "";
   const together = expecting.value === "nothing" && Date.now() - begunAt < TOGETHER_MS;
   begunAt = Date.now();
-  if (together) codesOfPanel.add(code);
-  else beginPanel(body.station, code);
+  if (!together) beginPanel(body.station, code);
   setResult(body.station, { run: body.id, outcome: null, failure: "", message: "", serial: body.serial ?? "", code });
 }
 
