@@ -70,7 +70,7 @@ void farm_set_listener(struct farm *farm, farm_listener *listener, void *context
 
 /* New references of live state. A station: {name, state, port, protocol, baud, entry, position, enabled,
  * job, run, phase, percent, chip, uid, serial, message, path, low_latency, latency_timer_ms, modem_lines,
- * last:{run,outcome,class,message,ended}, counts:{pass,fail,aborted,unknown}, proven_baud,
+ * last:{run,outcome,class,message,ended,gone}, counts:{pass,fail,aborted,unknown}, proven_baud,
  * recording, fixture, code}. State is one of
  * `starting`, `idle`, `waiting` (for a board, or for START), `identifying`, `running`, `recording`,
  * `removal` (of the finished board), `port-lost`, `disabled`, `stopped`. */

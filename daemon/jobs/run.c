@@ -418,19 +418,19 @@ static bool record_outcome(struct running *running, const struct report *report)
     return status == 0;
 }
 
-static void remember_last(struct running *running, const struct report *report)
+static void remember_last(struct running *running, const struct report *report, enum outcome outcome)
 {
     struct station *station = running->station;
     char ended[28];
 
     format_now(station->farm, ended);
     json_decref(station->last);
-    station->last = json_pack("{s:I,s:s,s:s,s:s,s:s}", "run", (json_int_t)running->id, "outcome",
-                              outcome_word(report->outcome), "class", failure_word(report->failure),
-                              "message", report->error.text, "ended", ended);
-    station->counts.outcome[report->outcome]++;
+    station->last = json_pack("{s:I,s:s,s:s,s:s,s:s,s:b}", "run", (json_int_t)running->id, "outcome",
+                              outcome_word(outcome), "class", failure_word(report->failure), "message",
+                              report->error.text, "ended", ended, "gone", 0);
+    station->counts.outcome[outcome]++;
     station->counts.failure[report->failure]++;
-    station->farm->statistics.runs_by_outcome[report->outcome]++;
+    station->farm->statistics.runs_by_outcome[outcome]++;
     station->farm->statistics.bytes_written += report->bytes_written;
 }
 
@@ -483,10 +483,9 @@ static void end(struct running *running, const struct report *report)
     else
         log_warning(&station->log, "run %lld: %s, %s: %s", (long long)running->id,
                     outcome_word(report->outcome), failure_word(report->failure), report->error.text);
-    if (record_outcome(running, report))
-        remember_last(running, report);
-    else
+    if (!record_outcome(running, report))
         outcome = OUTCOME_UNKNOWN; /* which is what the record will say */
+    remember_last(running, report, outcome);
     fiber_uncancel(fiber_current(station->farm->options.fibers));
     settle_unit(running, report, outcome);
     station->job = NULL;

@@ -255,6 +255,13 @@ static bool still_there(struct station *station, int *silent)
     return same;
 }
 
+/* Nobody shall read the last unit's PASS as that of the board that is put in next. */
+static void board_has_left(struct station *station)
+{
+    if (station->last)
+        (void)json_object_set_new(station->last, "gone", json_true());
+}
+
 /* Until the board that was served for this job is gone, or there is something else to do. */
 static void wait_for_removal(struct station *station, int64_t job)
 {
@@ -265,6 +272,7 @@ static void wait_for_removal(struct station *station, int64_t job)
     do {
         if (!still_there(station, &silent)) {
             station->board_known = station->board_served = false;
+            board_has_left(station);
             break;
         }
         station_sleep(station, LOOK_AGAIN_US);
@@ -386,6 +394,8 @@ static bool triggered(struct station *station, const struct job *job)
             strcmp(station->message, "read the board's code") == 0)
             station_set_state(station, STATE_WAITING, "insert a board");
         station->in_step = probe(station, &error) == 0;
+        if (!station->in_step)
+            board_has_left(station);
         station_set_state(station, STATE_WAITING, why_waiting(&error));
         return station->in_step;
     }

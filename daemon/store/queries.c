@@ -38,13 +38,20 @@
     "AND (+started < " RUN_CURSOR_STARTED "OR run.id < :before) " RUN_FILTER                                 \
     "ORDER BY started DESC, run.id DESC LIMIT :limit"
 
-#define JOB_FIELDS                                                                                           \
+/* What an order says of its units beforehand may be a megabyte: a list of jobs says only how many they are,
+ * and whether they are chosen by a code. */
+#define JOB_FIELDS_WITH(options)                                                                             \
     "SELECT id AS cursor, id, state, reason, chip, images AS images_json, stations AS stations_json, "       \
-    "quantity, \"trigger\", work_order, hold_after_failures, options AS options_json, \"by\", submitted, "   \
+    "quantity, \"trigger\", work_order, hold_after_failures, " options                                       \
+    " AS options_json, iif(json_type(options, '$.units') = 'array', json_object('count', "                   \
+    "json_array_length(options, '$.units'), 'codes', json(iif(json_type(options, '$.units[0].code') "        \
+    "IS NULL, 'false', 'true'))), NULL) AS units_json, \"by\", submitted, "                                  \
     "json_object('started', started, 'passed', passed, 'failed', failed, 'aborted', aborted, "               \
     "'unknown', unknown) AS counts_json, " RECIPE_OF "AS recipe_json, serial_pool "
 
+#define JOB_FIELDS  JOB_FIELDS_WITH("options")
 #define JOB_COLUMNS JOB_FIELDS "FROM job "
+#define JOB_LIST    JOB_FIELDS_WITH("json_remove(options, '$.units')") "FROM job "
 
 #define JOB_PAGE                                                                                             \
     "AND id < :before AND (:state IS NULL OR +state = :state) "                                              \
@@ -165,9 +172,9 @@ const char *const queries[QUERY_COUNT] = {
     RUN_LISTS(QUERY_BRIEF, BRIEF_COLUMNS),
 
     [QUERY_JOB] = JOB_COLUMNS "WHERE id = :id",
-    [QUERY_JOBS] = JOB_COLUMNS "WHERE true " JOB_PAGE,
-    [QUERY_JOBS_BY_STATE] = JOB_COLUMNS "WHERE state = :state " JOB_PAGE,
-    [QUERY_JOBS_BY_WORK_ORDER] = JOB_COLUMNS "WHERE work_order = :work_order " JOB_PAGE,
+    [QUERY_JOBS] = JOB_LIST "WHERE true " JOB_PAGE,
+    [QUERY_JOBS_BY_STATE] = JOB_LIST "WHERE state = :state " JOB_PAGE,
+    [QUERY_JOBS_BY_WORK_ORDER] = JOB_LIST "WHERE work_order = :work_order " JOB_PAGE,
 
     [QUERY_IMAGE] = IMAGE_COLUMNS "WHERE id = :id",
     [QUERY_IMAGES] = IMAGE_COLUMNS "WHERE fact < :before ORDER BY fact DESC LIMIT :limit",

@@ -114,6 +114,7 @@ void store_runs(struct store *store, const struct store_run_filter *filter, cons
 void store_run(struct store *store, int64_t id, store_answer *answer, void *context);
 /* The history of one board by its serial, or else by its chip UID: {"serial","uid","runs":[…]}; -ENOENT. */
 void store_unit(struct store *store, const char *serial_or_uid, store_answer *answer, void *context);
+/* Jobs of a list have no `units` among their options; `units` of a job is {"count", "codes"} or null. */
 void store_jobs(struct store *store, const char *state, const char *work_order, const struct store_page *page,
                 store_answer *answer, void *context);
 void store_job(struct store *store, int64_t id, store_answer *answer, void *context);

@@ -29,8 +29,13 @@ export class Browser {
   static async start(work, jsFlags = "") {
     if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is missing: apt-get install chromium`);
     const { chromium } = packageOf(work, "playwright-core");
-    const args = ["--no-sandbox", "--disable-dev-shm-usage", "--force-color-profile=srgb", "--font-render-hinting=none",
-      `--js-flags=${jsFlags}`];
+    const args = [
+      "--no-sandbox",
+      "--disable-dev-shm-usage",
+      "--force-color-profile=srgb",
+      "--font-render-hinting=none",
+      `--js-flags=${jsFlags}`,
+    ];
     return new Browser(await chromium.launch({ executablePath: CHROMIUM, args }));
   }
 

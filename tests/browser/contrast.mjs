@@ -56,15 +56,23 @@ async function tilesDiffer({ browser, plant, names, check, equal, shot }, place,
   const visitor = await browser.enter(plant, "engineer", { viewport: LARGE, theme, place });
   const tile = (name) => visitor.page.locator(`[data-station="${name}"]`);
   const [passed, failed] = [tile(names[0]), tile(names[1])];
-  await visitor.until("a pass and a fail", async () =>
-    /pass/i.test(await passed.innerText()) && /fail/i.test(await failed.innerText()));
+  await visitor.until(
+    "a pass and a fail",
+    async () => /pass/i.test(await passed.innerText()) && /fail/i.test(await failed.innerText()),
+  );
   const sign = (which) => which.locator("svg.icon path").first().getAttribute("d");
-  const signs = [await sign(passed.locator(".tile-outcome, .op-word")), await sign(failed.locator(".tile-outcome, .op-word"))];
+  const signs = [
+    await sign(passed.locator(".tile-outcome, .op-word")),
+    await sign(failed.locator(".tile-outcome, .op-word")),
+  ];
   check(signs[0] && signs[1] && signs[0] !== signs[1], `${theme} ${place}: signs of pass and fail differ in shape`);
   const devtools = await visitor.devtools();
   for (const [name, type] of Object.entries(KINDS)) {
     await devtools.send("Emulation.setEmulatedVisionDeficiency", { type });
-    const [a, b] = [await luminance(browser, await passed.screenshot()), await luminance(browser, await failed.screenshot())];
+    const [a, b] = [
+      await luminance(browser, await passed.screenshot()),
+      await luminance(browser, await failed.screenshot()),
+    ];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     console.log(`${theme} ${place} ${name}: pass ${a.toFixed(3)}, fail ${b.toFixed(3)}, ratio ${ratio.toFixed(2)}`);
     check(ratio >= LUMINANCE, `${theme} ${place}: in ${name} pass and fail differ by ${ratio.toFixed(2)}`);
@@ -81,8 +89,11 @@ await play({}, async (scene) => {
   for (const job of (await plant.get("/v1/jobs?state=held")).items) await plant.post(`/v1/jobs/${job.id}/cancel`, {});
   await plant.board("fault", names[1], "nack-write");
   for (const name of names.slice(0, 2)) await plant.board("insert", name);
-  const job = await plant.submit(await plant.image(firmware(2500, 7), "other.hex"), { stations: names.slice(0, 2),
-    trigger: "on_start", quantity: 9 });
+  const job = await plant.submit(await plant.image(firmware(2500, 7), "other.hex"), {
+    stations: names.slice(0, 2),
+    trigger: "on_start",
+    quantity: 9,
+  });
   await plant.post("/v1/start", { stations: names.slice(0, 2) });
   await until("a pass and a fail", async () => {
     const { counts } = await plant.job(job);
@@ -90,6 +101,7 @@ await play({}, async (scene) => {
   });
   for (const theme of THEMES) {
     await scene.part(`${theme} pages`, () => allPages(scene, theme));
-    for (const place of ["line", "operate"]) await scene.part(`${theme} ${place}`, () => tilesDiffer(scene, place, theme));
+    for (const place of ["line", "operate"])
+      await scene.part(`${theme} ${place}`, () => tilesDiffer(scene, place, theme));
   }
 });

@@ -11,11 +11,14 @@ import { play } from "./play.mjs";
 
 /** Lets a file fall onto the element, as a file manager does. */
 async function drop(visitor, selector, name, data) {
-  const transfer = await visitor.page.evaluateHandle(([title, bytes]) => {
-    const found = new DataTransfer();
-    found.items.add(new File([new Uint8Array(bytes)], title));
-    return found;
-  }, [name, [...data]]);
+  const transfer = await visitor.page.evaluateHandle(
+    ([title, bytes]) => {
+      const found = new DataTransfer();
+      found.items.add(new File([new Uint8Array(bytes)], title));
+      return found;
+    },
+    [name, [...data]],
+  );
   await visitor.page.dispatchEvent(selector, "drop", { dataTransfer: transfer });
 }
 
@@ -23,16 +26,25 @@ async function upload({ plant, check, equal, shot }, visitor) {
   const { page } = visitor;
   await visitor.go("engineer/images");
   await drop(visitor, ".drop", "controller.hex", hexFile(firmware(5000)));
-  await page.getByRole("list", { name: "Uploads" }).getByText(/stored as/).waitFor();
+  await page
+    .getByRole("list", { name: "Uploads" })
+    .getByText(/stored as/)
+    .waitFor();
   const [image] = (await plant.get("/v1/images")).items;
   equal([image.name, image.ranges.length, image.by], ["controller.hex", 1, "eva"], "the image that was dropped");
-  await page.getByRole("list", { name: "Uploads" }).getByRole("link", { name: /controller.hex/ }).click();
+  await page
+    .getByRole("list", { name: "Uploads" })
+    .getByRole("link", { name: /controller.hex/ })
+    .click();
   await page.getByRole("row", { name: /controller\.hex/ }).waitFor();
   await visitor.quiet();
   const text = await visitor.text();
   check(text.includes("0x08000000"), "its range is told");
   const map = page.locator(".flash-bar").first();
-  check(/5000|4\.9 KiB/.test(await map.getAttribute("aria-label")), `its map is drawn: ${await map.getAttribute("aria-label")}`);
+  check(
+    /5000|4\.9 KiB/.test(await map.getAttribute("aria-label")),
+    `its map is drawn: ${await map.getAttribute("aria-label")}`,
+  );
   await shot(visitor, "engineer-image");
 
   await drop(visitor, ".drop", "raw.bin", firmware(100));
@@ -41,7 +53,8 @@ async function upload({ plant, check, equal, shot }, visitor) {
   await again.getByLabel("Base address").fill("0x08004000");
   await again.getByRole("button", { name: "Send again" }).click();
   await until("the raw binary to be stored", async () =>
-    (await plant.get("/v1/images")).items.some((one) => one.name === "raw.bin" && one.base === 0x08004000));
+    (await plant.get("/v1/images")).items.some((one) => one.name === "raw.bin" && one.base === 0x08004000),
+  );
   return image;
 }
 
@@ -88,8 +101,15 @@ async function recipe({ plant, check, equal, shot }, visitor, image) {
   await dialog.getByRole("button", { name: "Release" }).click();
   await dialog.waitFor({ state: "detached" });
   const released = await plant.get("/v1/recipes/controller/1");
-  equal([released.state, released.released_by, released.reason], ["released", "eva", "review 12"], "the recipe is released");
-  check(released.content.fields[0].address === "0x0801fc00" || released.content.fields[0].address === 0x0801fc00, "as corrected");
+  equal(
+    [released.state, released.released_by, released.reason],
+    ["released", "eva", "review 12"],
+    "the recipe is released",
+  );
+  check(
+    released.content.fields[0].address === "0x0801fc00" || released.content.fields[0].address === 0x0801fc00,
+    "as corrected",
+  );
 }
 
 /** Somebody else saves the draft meanwhile: he is told, and what he typed is not lost. */
@@ -100,7 +120,10 @@ async function stale({ plant, equal }, visitor, image) {
   await visitor.go("engineer/recipes?name=other&version=1");
   const form = page.getByRole("form", { name: "Recipe", exact: true });
   await form.getByLabel("Description").fill("mine");
-  await plant.demand("PUT", "/v1/recipes/other/1", { body: { ...body, description: "theirs" }, headers: { "If-Match": `"${draft.fact}"` } });
+  await plant.demand("PUT", "/v1/recipes/other/1", {
+    body: { ...body, description: "theirs" },
+    headers: { "If-Match": `"${draft.fact}"` },
+  });
   await page.getByRole("alert").filter({ hasText: "Somebody changed it" }).waitFor();
   equal(await form.getByLabel("Description").inputValue(), "mine", "what was typed is still there");
   equal((await plant.get("/v1/recipes/other/1")).content.description, "theirs", "and nothing was overwritten");
@@ -141,15 +164,21 @@ async function refusedOrder({ check, equal }, visitor) {
   await form.getByRole("button", { name: "Dry run", exact: true }).click();
   const told = await form.getByRole("alert").first().innerText();
   check(told.includes("units"), `what is wrong is told: ${told}`);
-  equal([await form.getByLabel("Work order").inputValue(), await form.getByLabel("Units").inputValue()],
-    ["WO-21", '[{"serial": "", "code": "x"}]'], "what was typed is still there");
+  equal(
+    [await form.getByLabel("Work order").inputValue(), await form.getByLabel("Units").inputValue()],
+    ["WO-21", '[{"serial": "", "code": "x"}]'],
+    "what was typed is still there",
+  );
   await form.getByRole("button", { name: "Clear" }).click();
 }
 
 async function stations({ plant, check, equal, shot }, visitor) {
   const { page } = visitor;
   await visitor.go("engineer/stations");
-  const row = page.getByRole("row").filter({ has: page.getByRole("rowheader", { name: "A2", exact: true }) }).first();
+  const row = page
+    .getByRole("row")
+    .filter({ has: page.getByRole("rowheader", { name: "A2", exact: true }) })
+    .first();
   await row.waitFor();
   await row.getByRole("button", { name: /Disable/ }).click();
   await until("A2 to be disabled", async () => (await plant.get("/v1/stations/A2")).state === "disabled");

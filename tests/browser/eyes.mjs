@@ -19,6 +19,7 @@ export function scrollFaults({ sideways }) {
   for (const element of document.querySelectorAll("body *")) {
     if (element instanceof SVGElement || isHidden(element)) continue;
     const style = getComputedStyle(element);
+    if (element.tagName === "TEXTAREA") continue; // a text of its own, to be copied
     if (/auto|scroll/.test(style.overflowX) && element.scrollWidth > element.clientWidth)
       faults.push(`${name(element)} scrolls sideways: ${element.scrollWidth} in ${element.clientWidth}`);
     if (!sideways && /auto|scroll/.test(style.overflowY) && element.scrollHeight > element.clientHeight)
@@ -48,7 +49,8 @@ export function scrollFaults({ sideways }) {
     range.selectNodeContents(walker.currentNode);
     for (const box of range.getClientRects()) {
       const over = box.width ? cut(element, box) : 0;
-      if (over > 2) faults.push(`“${walker.currentNode.data.trim().slice(0, 30)}” in ${name(element)} is cut by ${over}`);
+      if (over > 2)
+        faults.push(`“${walker.currentNode.data.trim().slice(0, 30)}” in ${name(element)} is cut by ${over}`);
     }
   }
   return [...new Set(faults)].slice(0, 12);
@@ -101,8 +103,11 @@ export function contrastFaults() {
   const luminance = ([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b;
   // Machado, Oliveira and Fernandes 2009, deuteranomaly of severity 1
   const withoutGreen = ([r, g, b]) =>
-    [0.367322 * r + 0.860646 * g - 0.227968 * b, 0.280085 * r + 0.672501 * g + 0.047413 * b,
-      -0.01182 * r + 0.04294 * g + 0.968881 * b].map((v) => Math.min(1, Math.max(0, v)));
+    [
+      0.367322 * r + 0.860646 * g - 0.227968 * b,
+      0.280085 * r + 0.672501 * g + 0.047413 * b,
+      -0.01182 * r + 0.04294 * g + 0.968881 * b,
+    ].map((v) => Math.min(1, Math.max(0, v)));
 
   function ratio(a, b, see = (colour) => colour) {
     const [high, low] = [luminance(see(linear(a))), luminance(see(linear(b)))].sort((x, y) => y - x);
@@ -127,7 +132,10 @@ export function contrastFaults() {
       const least2 = Math.min(ratio(seen, behind), ratio(seen, behind, withoutGreen));
       if (least2 < least - 0.02) {
         const where = `${element.tagName.toLowerCase()}.${element.getAttribute("class") ?? ""}`;
-        faults.set(where + what.slice(0, 20), `${where} “${what}”: ${least2.toFixed(2)} of ${least}, ${seen.map(Math.round)} on ${behind.map(Math.round)}`);
+        faults.set(
+          where + what.slice(0, 20),
+          `${where} “${what}”: ${least2.toFixed(2)} of ${least}, ${seen.map(Math.round)} on ${behind.map(Math.round)}`,
+        );
       }
     }
   }
@@ -160,7 +168,13 @@ export function contrastFaults() {
   }
   for (const shape of document.querySelectorAll("svg.icon")) {
     if (!isShown(shape) || isOff(shape)) continue;
-    look(shape.parentElement, getComputedStyle(shape).stroke, shape.getBoundingClientRect(), 3, shape.getAttribute("class"));
+    look(
+      shape.parentElement,
+      getComputedStyle(shape).stroke,
+      shape.getBoundingClientRect(),
+      3,
+      shape.getAttribute("class"),
+    );
   }
   return { looked, faults: [...faults.values()] };
 }
@@ -170,7 +184,9 @@ export function strangers() {
   const found = [];
   for (const script of document.querySelectorAll("script"))
     if (new URL(script.src || "about:blank").pathname !== "/app.js") found.push(script.outerHTML);
-  for (const element of document.querySelectorAll("img, iframe, object, embed, base, link, form, a, audio, video, meta")) {
+  for (const element of document.querySelectorAll(
+    "img, iframe, object, embed, base, link, form, a, audio, video, meta",
+  )) {
     for (const name of ["src", "href", "action", "data", "formaction", "srcdoc"]) {
       const value = element.getAttribute(name);
       if (value && /^\s*(javascript|vbscript|data:text)/i.test(value)) found.push(element.outerHTML);

@@ -35,34 +35,72 @@ async function refusedNames({ plant, equal }) {
     ["/v1/serial-pools", { name: image("pool"), first: 1, last: 9 }],
     ["/v1/recipes", { name: image("recipe"), chip: CHIP, images: ["0".repeat(64)] }],
   ];
-  for (const [path, body] of asked) equal((await plant.ask("POST", path, { body })).status, 422, `${path} takes no markup`);
+  for (const [path, body] of asked)
+    equal((await plant.ask("POST", path, { body })).status, 422, `${path} takes no markup`);
 }
 
 /** Everything that takes any text gets a hostile one. Returns what to look at. */
 async function plantMarks({ plant }) {
   const file = await plant.image(firmware(2000), image("file"));
-  await plant.post("/v1/serial-pools", { name: "boards", first: 1, last: 9999, reason: script("poolreason"),
-    format: { prefix: "<b/id=mark-pool>", digits: 4 } });
-  const recipe = { name: "controller", description: image("description"), chip: CHIP, images: [file],
+  await plant.post("/v1/serial-pools", {
+    name: "boards",
+    first: 1,
+    last: 9999,
+    reason: script("poolreason"),
+    format: { prefix: "<b/id=mark-pool>", digits: 4 },
+  });
+  const recipe = {
+    name: "controller",
+    description: image("description"),
+    chip: CHIP,
+    images: [file],
     board_code: "<svg.*|.*",
-    fields: [{ name: svg("field"), address: "0x0801fc00", width: 16, encoding: "ascii", pad: 0, source: { constant: "x" } }] };
+    fields: [
+      { name: svg("field"), address: "0x0801fc00", width: 16, encoding: "ascii", pad: 0, source: { constant: "x" } },
+    ],
+  };
   await plant.post("/v1/recipes", recipe);
-  await plant.demand("POST", "/v1/recipes/controller/1/release",
-    { body: { reason: script("releasereason") }, headers: { "If-Match": "*" } });
+  await plant.demand("POST", "/v1/recipes/controller/1/release", {
+    body: { reason: script("releasereason") },
+    headers: { "If-Match": "*" },
+  });
   await plant.post("/v1/serial-pools/boards/close", { reason: image("closereason") });
-  const units = ["A1", "A2"].map((station, at) => ({ station, serial: image(`serial${at}`), code: script(`code${at}`),
-    colour: svg(`member${at}`) }));
-  const done = await plant.submit(file, { work_order: image("order"), description: script("jobdescription"),
-    stations: ["A1", "A2"], units, trigger: "on_start" });
+  const units = ["A1", "A2"].map((station, at) => ({
+    station,
+    serial: image(`serial${at}`),
+    code: script(`code${at}`),
+    colour: svg(`member${at}`),
+  }));
+  const done = await plant.submit(file, {
+    work_order: image("order"),
+    description: script("jobdescription"),
+    stations: ["A1", "A2"],
+    units,
+    trigger: "on_start",
+  });
   for (const unit of units) await plant.post(`/v1/stations/${unit.station}/scan`, { code: unit.code });
   await plant.jobEnds(done);
-  const rework = await plant.submit(file, { stations: ["A1"], units: [{ serial: image("serial0") }], rework: svg("rework") });
+  const rework = await plant.submit(file, {
+    stations: ["A1"],
+    units: [{ serial: image("serial0") }],
+    rework: svg("rework"),
+  });
   await plant.jobEnds(rework);
-  const held = await plant.submit(file, { stations: ["A3"], trigger: "on_start", work_order: link("openorder"), quantity: 9,
-    units: [1, 2, 3, 4, 5, 6, 7, 8, 9].map((at) => ({ serial: braces(`s${at}`), code: svg(`scan${at}`) })) });
+  const held = await plant.submit(file, {
+    stations: ["A3"],
+    trigger: "on_start",
+    work_order: link("openorder"),
+    quantity: 9,
+    units: [1, 2, 3, 4, 5, 6, 7, 8, 9].map((at) => ({ serial: braces(`s${at}`), code: svg(`scan${at}`) })),
+  });
   await plant.post(`/v1/jobs/${held}/hold`);
-  await plant.submit(file, { stations: ["A4"], trigger: "on_start", work_order: svg("running"), quantity: 3,
-    units: [1, 2, 3].map((at) => ({ serial: link(`t${at}`), code: image(`panel${at}`), position: svg(`place${at}`) })) });
+  await plant.submit(file, {
+    stations: ["A4"],
+    trigger: "on_start",
+    work_order: svg("running"),
+    quantity: 3,
+    units: [1, 2, 3].map((at) => ({ serial: link(`t${at}`), code: image(`panel${at}`), position: svg(`place${at}`) })),
+  });
   return { file, done, rework, held };
 }
 
@@ -78,8 +116,16 @@ async function allPages(scene, role) {
   const { file, done, rework, held } = scene.marks;
   const serial = encodeURIComponent(image("serial0"));
   const order = encodeURIComponent(image("order"));
-  const places = [...PLACES, `engineer/images?id=${file}`, "engineer/recipes?name=controller&version=1",
-    `engineer/jobs?id=${done}`, `engineer/jobs?id=${held}`, `trace?q=${serial}`, `trace?q=${order}`, `trace?job=${rework}`];
+  const places = [
+    ...PLACES,
+    `engineer/images?id=${file}`,
+    "engineer/recipes?name=controller&version=1",
+    `engineer/jobs?id=${done}`,
+    `engineer/jobs?id=${held}`,
+    `trace?q=${serial}`,
+    `trace?q=${order}`,
+    `trace?job=${rework}`,
+  ];
   const visitor = await scene.browser.enter(scene.plant, role, { viewport: { width: 1920, height: 3000 } });
   let read = "";
   for (const place of places) {
@@ -87,7 +133,11 @@ async function allPages(scene, role) {
     await visitor.quiet();
     await inert(scene, visitor, `${role} at ${place}`);
     read += await visitor.page.evaluate(() =>
-      [document.body.innerText, ...[...document.querySelectorAll("input, textarea, [title]")].map((one) => one.value ?? one.title)].join("\n"));
+      [
+        document.body.innerText,
+        ...[...document.querySelectorAll("input, textarea, [title]")].map((one) => one.value ?? one.title),
+      ].join("\n"),
+    );
   }
   await visitor.leave();
   return read;
@@ -95,9 +145,16 @@ async function allPages(scene, role) {
 
 /** As letters, each sign of them: not one has been taken for markup. */
 function shownAsText({ check }, read) {
-  const wanted = { file: image("file"), description: image("description"), "reason of a release": script("releasereason"),
-    "work order": image("order"), serial: image("serial0"), "scanned code": script("code0"), rework: svg("rework"),
-    "another work order": link("openorder") };
+  const wanted = {
+    file: image("file"),
+    description: image("description"),
+    "reason of a release": script("releasereason"),
+    "work order": image("order"),
+    serial: image("serial0"),
+    "scanned code": script("code0"),
+    rework: svg("rework"),
+    "another work order": link("openorder"),
+  };
   for (const [what, text] of Object.entries(wanted)) check(read.includes(text), `${what} is shown as it is: ${text}`);
 }
 
@@ -105,13 +162,19 @@ function shownAsText({ check }, read) {
 async function typed(scene) {
   const { plant, browser, check } = scene;
   const visitor = await browser.enter(plant, "engineer", { place: "engineer/images" });
-  const transfer = await visitor.page.evaluateHandle(([name, text]) => {
-    const found = new DataTransfer();
-    found.items.add(new File([text], name));
-    return found;
-  }, [svg("dropped"), hexFile(firmware(500, 9)).toString()]);
+  const transfer = await visitor.page.evaluateHandle(
+    ([name, text]) => {
+      const found = new DataTransfer();
+      found.items.add(new File([text], name));
+      return found;
+    },
+    [svg("dropped"), hexFile(firmware(500, 9)).toString()],
+  );
   await visitor.page.dispatchEvent(".drop", "drop", { dataTransfer: transfer });
-  await visitor.page.getByRole("list", { name: "Uploads" }).getByText(/stored as/).waitFor();
+  await visitor.page
+    .getByRole("list", { name: "Uploads" })
+    .getByText(/stored as/)
+    .waitFor();
   check((await visitor.text()).includes(svg("dropped")), "the name of the file is shown as it is");
   await inert(scene, visitor, "after a drop");
   await visitor.go("operate");
@@ -120,7 +183,9 @@ async function typed(scene) {
     const code = shape("scanned");
     await visitor.page.keyboard.type(code);
     await visitor.page.keyboard.press("Enter");
-    await visitor.until("the scan to be answered", async () => (await visitor.page.getByRole("main").innerText()).includes(code));
+    await visitor.until("the scan to be answered", async () =>
+      (await visitor.page.getByRole("main").innerText()).includes(code),
+    );
     await inert(scene, visitor, `after the scan of ${code}`);
   }
   await visitor.leave();
@@ -150,9 +215,12 @@ async function earHears({ browser, plant, check }) {
     return "";
   });
   check(stopped === "TypeError", "markup from a text is refused by the policy");
-  await visitor.until("the policy to be told of", () => browser.complaints().some((text) => /^policy: .*trusted/.test(text)));
+  await visitor.until("the policy to be told of", () =>
+    browser.complaints().some((text) => /^policy: .*trusted/.test(text)),
+  );
   await visitor.page.evaluate(() => {
-    for (const name of ["script", "img"]) document.body.append(Object.assign(document.createElement(name), { id: "mark-x" }));
+    for (const name of ["script", "img"])
+      document.body.append(Object.assign(document.createElement(name), { id: "mark-x" }));
   });
   check((await visitor.page.evaluate(strangers)).length === 2, "what came in otherwise is found");
   await visitor.leave();

@@ -33,7 +33,8 @@ function install(work) {
   const done = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: work, encoding: "utf8" });
   if (done.status === 0) return 0;
   console.error(done.stderr || String(done.error));
-  if (!/npm (ERR!|error) (network|request to|code E(NOTFOUND|AI_AGAIN|CONNREFUSED|TIMEDOUT))/.test(done.stderr)) return 1;
+  if (!/npm (ERR!|error) (network|request to|code E(NOTFOUND|AI_AGAIN|CONNREFUSED|TIMEDOUT))/.test(done.stderr))
+    return 1;
   console.log("skipped: npm does not reach its registry");
   return SKIPPED;
 }

@@ -7,7 +7,11 @@ import { PLACES, eventful } from "./farms.mjs";
 import { CHIP, Plant, firmware, until } from "./plant.mjs";
 import { play } from "./play.mjs";
 
-const SIZES = [[16, SMALL], [64, LARGE], [256, LARGE]];
+const SIZES = [
+  [16, SMALL],
+  [64, LARGE],
+  [256, LARGE],
+];
 const WORK_ORDER = `WO-${"4711-long-order-of-somebody-".repeat(5)}`.slice(0, 128);
 
 async function lineView(scene, count, viewport) {
@@ -15,8 +19,12 @@ async function lineView(scene, count, viewport) {
   const plant = (scene.plant = await Plant.start(scene.programs, { boards: `${CHIP}=${count}` }));
   await plant.addUser("engineer", "engineer");
   const { names, image } = await eventful(plant);
-  const long = await plant.submit(image, { stations: names.slice(3, -1), quantity: 100_000, trigger: "on_insert",
-    work_order: WORK_ORDER });
+  const long = await plant.submit(image, {
+    stations: names.slice(3, -1),
+    quantity: 100_000,
+    trigger: "on_insert",
+    work_order: WORK_ORDER,
+  });
   await Promise.all(names.slice(3, -1).map((name) => plant.board("insert", name)));
   await until("passes", async () => (await plant.job(long)).counts.passed >= Math.min(4, count - 5));
   for (const theme of ["light", "dark"]) {
@@ -27,7 +35,7 @@ async function lineView(scene, count, viewport) {
     await shot(visitor, `line-${count}-${theme}`);
     await visitor.leave();
   }
-  check(await plant.close() === 0, "the daemon's exit status");
+  check((await plant.close()) === 0, "the daemon's exit status");
   scene.plant = null;
 }
 
@@ -46,7 +54,6 @@ async function otherPages(scene) {
 }
 
 await play(null, async (scene) => {
-  for (const [count, viewport] of SIZES)
-    await scene.part(`${count} stations`, () => lineView(scene, count, viewport));
+  for (const [count, viewport] of SIZES) await scene.part(`${count} stations`, () => lineView(scene, count, viewport));
   await scene.part("other pages", () => otherPages(scene));
 });

@@ -24,7 +24,11 @@ function watchTiles() {
 
 async function wholeJob({ plant, check, equal, shot }, view) {
   for (const name of names) await plant.board("remove", name);
-  const job = await plant.submit(await plant.image(FIRMWARE, "fw.hex"), { trigger: "on_insert", quantity: 4, work_order: "WO-1" });
+  const job = await plant.submit(await plant.image(FIRMWARE, "fw.hex"), {
+    trigger: "on_insert",
+    quantity: 4,
+    work_order: "WO-1",
+  });
   await view.page.getByRole("heading", { name: "WO-1" }).waitFor();
   for (const name of names) await view.shows(name, "waiting");
   await view.page.evaluate(watchTiles);
@@ -33,11 +37,19 @@ async function wholeJob({ plant, check, equal, shot }, view) {
   await shot(view.visitor, "line-running");
   await view.shows("A1", "pass");
   const texts = (await view.page.evaluate(() => window.shown)).A1;
-  const percents = texts.map((text) => Number(/(?:connect|identify|erase|write|verify)\s+(\d+) %/.exec(text)?.[1] ?? -1)).filter((value) => value >= 0);
+  const percents = texts
+    .map((text) => Number(/(?:connect|identify|erase|write|verify)\s+(\d+) %/.exec(text)?.[1] ?? -1))
+    .filter((value) => value >= 0);
   check(new Set(percents).size >= 4, `progress was seen: ${percents}`);
-  check(percents.every((value, at) => at === 0 || value >= percents[at - 1]), `it goes up: ${percents}`);
+  check(
+    percents.every((value, at) => at === 0 || value >= percents[at - 1]),
+    `it goes up: ${percents}`,
+  );
   for (const phase of ["write", "verify"])
-    check(texts.some((text) => text.includes(phase)), `phase ${phase} was seen`);
+    check(
+      texts.some((text) => text.includes(phase)),
+      `phase ${phase} was seen`,
+    );
   await view.agrees(job, "counts after the first unit");
   await plant.board("remove", "A1");
   await view.shows("A1", "waiting");
@@ -46,7 +58,11 @@ async function wholeJob({ plant, check, equal, shot }, view) {
   for (const name of ["A2", "A3", "A4"]) await view.shows(name, "pass");
   await view.agrees(job, "counts after the last unit");
   await view.lastUnitsAgree("the last units after the job");
-  equal(await view.page.getByRole("region", { name: "Last units" }).getByRole("listitem").count(), 4, "four units are listed");
+  equal(
+    await view.page.getByRole("region", { name: "Last units" }).getByRole("listitem").count(),
+    4,
+    "four units are listed",
+  );
 }
 
 async function failures({ plant, shot, equal }, view) {
@@ -61,8 +77,15 @@ async function failures({ plant, shot, equal }, view) {
   await view.shows("A4", "aborted", "wrong-chip");
   await view.agrees(job, "counts with failures");
   await view.lastUnitsAgree("the last units with failures");
-  const pareto = await view.page.getByRole("region", { name: "Most frequent failures" }).getByRole("row").allInnerTexts();
-  equal(pareto.map((row) => row.replace(/\s+/g, " ").trim()).sort(), ["A2 write 1", "A3 verify 1", "A4 wrong-chip 1"], "the Pareto");
+  const pareto = await view.page
+    .getByRole("region", { name: "Most frequent failures" })
+    .getByRole("row")
+    .allInnerTexts();
+  equal(
+    pareto.map((row) => row.replace(/\s+/g, " ").trim()).sort(),
+    ["A2 write 1", "A3 verify 1", "A4 wrong-chip 1"],
+    "the Pareto",
+  );
   await shot(view.visitor, "line-failures");
   for (const name of names) await plant.board("fault", name, "none");
   await plant.board("insert", "A3");
@@ -70,8 +93,13 @@ async function failures({ plant, shot, equal }, view) {
 
 async function holdsItself({ plant, shot }, view) {
   await plant.board("fault", "A1", "silent");
-  const job = await plant.submit(await plant.image(FIRMWARE), { stations: ["A2"], quantity: 9, trigger: "on_start",
-    work_order: "WO-3", hold_after_failures: 1 });
+  const job = await plant.submit(await plant.image(FIRMWARE), {
+    stations: ["A2"],
+    quantity: 9,
+    trigger: "on_start",
+    work_order: "WO-3",
+    hold_after_failures: 1,
+  });
   await plant.board("fault", "A2", "nack-write");
   await plant.post("/v1/stations/A2/start");
   await plant.jobEnds(job, "held");
@@ -97,7 +125,11 @@ async function portLost({ plant, shot }, view) {
 
 /** Killed in the middle of four runs: the page says so, comes back by itself, tells what it missed, and is right. */
 async function restart({ plant, check, shot }, view) {
-  const job = await plant.submit(await plant.image(FIRMWARE), { trigger: "on_insert", quantity: 40, work_order: "WO-4" });
+  const job = await plant.submit(await plant.image(FIRMWARE), {
+    trigger: "on_insert",
+    quantity: 40,
+    work_order: "WO-4",
+  });
   for (const name of names) await plant.board("insert", name);
   for (const name of names) await view.shows(name, "running", "write");
   await plant.killDaemon();

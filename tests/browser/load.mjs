@@ -18,8 +18,12 @@ const PAINT_MS = 1000;
 
 /** What each tile's strip says: how many runs it has seen, and how they ended. */
 function strips() {
-  return Object.fromEntries([...document.querySelectorAll("[data-station]")].map((tile) =>
-    [tile.dataset.station, tile.querySelector("svg[role=img]").getAttribute("aria-label")]));
+  return Object.fromEntries(
+    [...document.querySelectorAll("[data-station]")].map((tile) => [
+      tile.dataset.station,
+      tile.querySelector("svg[role=img]").getAttribute("aria-label"),
+    ]),
+  );
 }
 
 function words(recent) {
@@ -28,7 +32,9 @@ function words(recent) {
     const word = run.outcome === "pass" ? "pass" : run.class || run.outcome;
     counts.set(word, (counts.get(word) ?? 0) + 1);
   }
-  return recent.length ? `last ${recent.length} runs: ${[...counts].map(([word, count]) => `${count} ${word}`).join(", ")}` : "no runs yet";
+  return recent.length
+    ? `last ${recent.length} runs: ${[...counts].map(([word, count]) => `${count} ${word}`).join(", ")}`
+    : "no runs yet";
 }
 
 async function measure({ plant, check, equal, shot, minutes }, visitor) {
@@ -36,12 +42,28 @@ async function measure({ plant, check, equal, shot, minutes }, visitor) {
   const names = items.map((station) => station.name);
   const image = await plant.image(firmware(60_000));
   const small = await plant.image(firmware(600, 2));
-  await plant.submit(image, { stations: names.slice(SHORT), quantity: STATIONS, trigger: "on_insert", work_order: "LONG" });
-  const short = await plant.submit(small, { stations: names.slice(0, SHORT), quantity: 100_000, trigger: "on_insert", work_order: "SHORT" });
+  await plant.submit(image, {
+    stations: names.slice(SHORT),
+    quantity: STATIONS,
+    trigger: "on_insert",
+    work_order: "LONG",
+  });
+  const short = await plant.submit(small, {
+    stations: names.slice(0, SHORT),
+    quantity: 100_000,
+    trigger: "on_insert",
+    work_order: "SHORT",
+  });
   const inserter = new Inserter(plant);
-  await until("all stations to work", async () =>
-    (await plant.get("/v1/stations")).items.filter((station) => station.run !== null).length >= STATIONS - SHORT);
-  await visitor.until("the tiles to show it", async () => (await visitor.page.locator(".is-running").count()) >= STATIONS - SHORT);
+  await until(
+    "all stations to work",
+    async () =>
+      (await plant.get("/v1/stations")).items.filter((station) => station.run !== null).length >= STATIONS - SHORT,
+  );
+  await visitor.until(
+    "the tiles to show it",
+    async () => (await visitor.page.locator(".is-running").count()) >= STATIONS - SHORT,
+  );
 
   const meter = await Meter.of(visitor);
   const before = await meter.seconds();
@@ -51,15 +73,20 @@ async function measure({ plant, check, equal, shot, minutes }, visitor) {
   const used = await meter.since(before);
   const rate = (inserter.progressCount() - progress) / used.took;
   const factRate = (inserter.facts - facts) / used.took;
-  console.log(`${rate.toFixed(0)} progress events and ${factRate.toFixed(0)} facts a second; renderer ${used.renderer.toFixed(3)} cores ` +
-    `(main thread ${used.tasks.toFixed(3)}), drawing without a graphics card ${used.drawing.toFixed(3)} cores`);
+  console.log(
+    `${rate.toFixed(0)} progress events and ${factRate.toFixed(0)} facts a second; renderer ${used.renderer.toFixed(3)} cores ` +
+      `(main thread ${used.tasks.toFixed(3)}), drawing without a graphics card ${used.drawing.toFixed(3)} cores`,
+  );
   check(rate >= 4 * (STATIONS - SHORT), `${rate.toFixed(0)} progress events a second came`);
   check(used.renderer < CORES, `the page took ${used.renderer.toFixed(3)} cores`);
   await shot(visitor, "load-256");
 
   inserter.stopped = true;
-  for (const job of (await plant.get("/v1/jobs?state=running")).items) await plant.post(`/v1/jobs/${job.id}/cancel`, {});
-  await until("all stations to rest", async () => (await plant.get("/v1/stations")).items.every((station) => station.run === null));
+  for (const job of (await plant.get("/v1/jobs?state=running")).items)
+    await plant.post(`/v1/jobs/${job.id}/cancel`, {});
+  await until("all stations to rest", async () =>
+    (await plant.get("/v1/stations")).items.every((station) => station.run === null),
+  );
   await inserter.close();
   const view = new View({ plant, equal, check }, visitor);
   await view.agrees(short, "the figures of the job that ended last").catch((error) => check(false, error.message));
@@ -70,21 +97,34 @@ async function measure({ plant, check, equal, shot, minutes }, visitor) {
     const shown = await visitor.page.evaluate(strips);
     const wrong = names.filter((name) => shown[name] !== want[name]);
     if (wrong.length === 0) return true;
-    throw new Error(wrong.slice(0, 3).map((name) => `${name}: ${shown[name]} is not ${want[name]}`).join("; "));
+    throw new Error(
+      wrong
+        .slice(0, 3)
+        .map((name) => `${name}: ${shown[name]} is not ${want[name]}`)
+        .join("; "),
+    );
   });
   check(inserter.ended > 0, `${inserter.ended} runs ended meanwhile`);
 }
 
 /** Of a page that nothing of is in the cache; median of three. */
 async function firstPaint({ plant, browser, check }) {
-  for (const [what, user] of [["log in", null], ["line of 256 stations", "operator"]]) {
+  for (const [what, user] of [
+    ["log in", null],
+    ["line of 256 stations", "operator"],
+  ]) {
     const paints = [];
     for (let time = 0; time < 3; time++) {
-      const visitor = user ? await browser.enter(plant, user, { viewport: LARGE }) : await browser.visitor(plant, { viewport: LARGE });
+      const visitor = user
+        ? await browser.enter(plant, user, { viewport: LARGE })
+        : await browser.visitor(plant, { viewport: LARGE });
       if (user) await (await visitor.devtools()).send("Network.clearBrowserCache");
       await (user ? visitor.page.reload() : visitor.open());
-      paints.push(await visitor.until("the first paint", () => visitor.page.evaluate(() =>
-        performance.getEntriesByName("first-contentful-paint")[0]?.startTime)));
+      paints.push(
+        await visitor.until("the first paint", () =>
+          visitor.page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0]?.startTime),
+        ),
+      );
       await visitor.leave();
     }
     const [, ms] = paints.sort((a, b) => a - b);

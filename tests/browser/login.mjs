@@ -39,11 +39,14 @@ async function wrongPassword({ browser, plant, equal, check }) {
 
 /** What the daemon answers to a request that the page would never send. */
 function force(visitor, [method, path]) {
-  return visitor.page.evaluate(async ([verb, address]) => {
-    const headers = { "Content-Type": "application/json", "Idempotency-Key": "forced" };
-    const response = await fetch(address, { method: verb, headers, body: "{}" });
-    return [response.status, (await response.json()).title];
-  }, [method, path]);
+  return visitor.page.evaluate(
+    async ([verb, address]) => {
+      const headers = { "Content-Type": "application/json", "Idempotency-Key": "forced" };
+      const response = await fetch(address, { method: verb, headers, body: "{}" });
+      return [response.status, (await response.json()).title];
+    },
+    [method, path],
+  );
 }
 
 async function roleOffered({ browser, plant, equal, check, shot }, role) {
@@ -67,8 +70,10 @@ async function forcedAddress({ plant, check }, visitor, place) {
   const buttons = visitor.page.getByRole("main").getByRole("button");
   const alerts = visitor.page.getByRole("alert");
   const offered = await buttons.allInnerTexts();
-  check((await alerts.count()) > 0 || !offered.some((text) => /upload|release|start|enable|submit/i.test(text)),
-    `${visitor.user} at ${place} is offered ${offered}`);
+  check(
+    (await alerts.count()) > 0 || !offered.some((text) => /upload|release|start|enable|submit/i.test(text)),
+    `${visitor.user} at ${place} is offered ${offered}`,
+  );
   check(await visitor.page.getByRole("navigation", { name: "Pages" }).isVisible(), `${place}: the page still stands`);
 }
 

@@ -6,7 +6,9 @@ const TICKS = 100; // a second, of what /proc counts in
 
 /** Processor seconds of all threads of a process. */
 function spent(pid) {
-  const words = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
+  const words = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
   return (Number(words[11]) + Number(words[12])) / TICKS; // utime and stime
 }
 

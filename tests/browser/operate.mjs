@@ -47,7 +47,9 @@ class Operator {
 
   async ready() {
     const box = this.page.getByLabel(/^Scan/);
-    return this.visitor.until("the focus in the scan box", () => box.evaluate((element) => element === document.activeElement));
+    return this.visitor.until("the focus in the scan box", () =>
+      box.evaluate((element) => element === document.activeElement),
+    );
   }
 }
 
@@ -68,8 +70,12 @@ async function freshBoards(plant) {
 
 /** One code for the whole panel: one action each. */
 async function panelCodes({ plant, check, equal, shot }, operator) {
-  const job = await plant.submit(await plant.image(firmware(2500)), { trigger: "on_start", quantity: 12, work_order: "WO-10",
-    units: panels("P", 3, (panel) => `PANEL-${panel}`) });
+  const job = await plant.submit(await plant.image(firmware(2500)), {
+    trigger: "on_start",
+    quantity: 12,
+    work_order: "WO-10",
+    units: panels("P", 3, (panel) => `PANEL-${panel}`),
+  });
   await operator.told(/scan/i);
   await shot(operator.visitor, "operate-ready");
   for (const panel of [1, 2, 3]) {
@@ -84,9 +90,13 @@ async function panelCodes({ plant, check, equal, shot }, operator) {
     await shot(operator.visitor, `operate-panel-${panel}`);
   }
   const runs = await plant.all(`/v1/jobs/${job}/runs`);
-  equal(runs.map((run) => `${run.serial} ${run.station} ${run.outcome}`).sort(),
-    panels("P", 3, () => "").map((unit) => `${unit.serial} ${unit.station} ${unit.serial === "P3-3" ? "fail" : "pass"}`),
-    "each unit was done once, where it lay");
+  equal(
+    runs.map((run) => `${run.serial} ${run.station} ${run.outcome}`).sort(),
+    panels("P", 3, () => "").map(
+      (unit) => `${unit.serial} ${unit.station} ${unit.serial === "P3-3" ? "fail" : "pass"}`,
+    ),
+    "each unit was done once, where it lay",
+  );
   equal((await plant.job(job)).counts.passed, 11, "eleven passed");
   await resultsAreLarge({ check }, operator);
   return job;
@@ -94,7 +104,9 @@ async function panelCodes({ plant, check, equal, shot }, operator) {
 
 async function resultsAreLarge({ check }, operator) {
   for (const name of ["A1", "A3"]) {
-    const px = await operator.page.locator(`[data-station="${name}"] .op-word`).evaluate((word) => parseFloat(getComputedStyle(word).fontSize));
+    const px = await operator.page
+      .locator(`[data-station="${name}"] .op-word`)
+      .evaluate((word) => parseFloat(getComputedStyle(word).fontSize));
     check(px >= RESULT_PX, `the result of ${name} is ${px} px high`);
   }
 }
@@ -111,7 +123,11 @@ async function again({ plant, check }, operator, job) {
 
 /** Boards without codes: put in, scan START. */
 async function startCode({ plant, check }, operator) {
-  const job = await plant.submit(await plant.image(firmware(2500, 3)), { trigger: "on_start", quantity: 7, work_order: "WO-11" });
+  const job = await plant.submit(await plant.image(firmware(2500, 3)), {
+    trigger: "on_start",
+    quantity: 7,
+    work_order: "WO-11",
+  });
   await operator.told(/WO-11/);
   await freshBoards(plant);
   operator.actions = 0;
@@ -127,8 +143,12 @@ async function startCode({ plant, check }, operator) {
 }
 
 async function commands({ plant, check, equal }, operator) {
-  const job = await plant.submit(await plant.image(firmware(2500, 4)), { trigger: "on_start", quantity: 4, work_order: "WO-12",
-    units: panels("B", 1, (_, board) => `B-${board}`) });
+  const job = await plant.submit(await plant.image(firmware(2500, 4)), {
+    trigger: "on_start",
+    quantity: 4,
+    work_order: "WO-12",
+    units: panels("B", 1, (_, board) => `B-${board}`),
+  });
   await operator.told(/WO-12/);
   await operator.scan("FF-HOLD");
   await plant.jobEnds(job, "held");
@@ -170,8 +190,12 @@ async function slowTyping({ plant, check }, operator, job) {
 
 /** Scans that come faster than answers are all taken, in order. */
 async function noConnection({ plant, check, equal }, operator) {
-  const job = await plant.submit(await plant.image(firmware(2500, 5)), { trigger: "on_start", quantity: 4, work_order: "WO-13",
-    units: panels("C", 1, (_, board) => `C-${board}`) });
+  const job = await plant.submit(await plant.image(firmware(2500, 5)), {
+    trigger: "on_start",
+    quantity: 4,
+    work_order: "WO-13",
+    units: panels("C", 1, (_, board) => `C-${board}`),
+  });
   await operator.told(/WO-13/);
   await plant.killDaemon();
   await operator.told(/connection/i);
@@ -188,12 +212,18 @@ async function printedCodes({ check, equal, shot }, operator) {
   await operator.visitor.go("operate/codes");
   await operator.page.getByRole("heading", { name: /Command bar codes/ }).waitFor();
   await shot(operator.visitor, "operate-codes");
-  const drawn = await operator.page.getByRole("img", { name: /^Bar code/ }).evaluateAll((codes) =>
-    codes.map((code) => [code.getAttribute("aria-label"), code.closest("li").querySelector("code").textContent]));
+  const drawn = await operator.page
+    .getByRole("img", { name: /^Bar code/ })
+    .evaluateAll((codes) =>
+      codes.map((code) => [code.getAttribute("aria-label"), code.closest("li").querySelector("code").textContent]),
+    );
   check(drawn.length >= 5 + names.length, `${drawn.length} codes`);
   for (const [label, text] of drawn) equal(label, `Bar code ${text}`, "letters and bars");
   for (const code of ["FF-START", "FF-HOLD", "FF-RESUME", "FF-SKIP-A2"])
-    check(drawn.some(([, text]) => text === code), `${code} can be printed`);
+    check(
+      drawn.some(([, text]) => text === code),
+      `${code} can be printed`,
+    );
   await operator.visitor.go("operate");
 }
 
@@ -206,9 +236,14 @@ function focused() {
   const style = getComputedStyle(element);
   const box = element.getBoundingClientRect();
   const number = [...document.querySelectorAll("*")].indexOf(element);
-  return { number, x: box.left, y: box.top, width: box.width,
+  return {
+    number,
+    x: box.left,
+    y: box.top,
+    width: box.width,
     name: element.getAttribute("aria-label") || element.innerText || element.tagName,
-    visible: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 };
+    visible: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+  };
 }
 
 /** Every control is reached by Tab, in the order of the page, and shows it. */
@@ -216,10 +251,16 @@ async function tabOrder({ check, equal }, visitor, place) {
   await visitor.go(place);
   await visitor.quiet();
   await visitor.page.evaluate(() => document.activeElement?.blur());
-  const wanted = await visitor.page.evaluate(() =>
-    [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")].filter((element) =>
-      !element.disabled && element.tabIndex >= 0 && element.checkVisibility({ visibilityProperty: true }) &&
-      !(element.type === "radio" && !element.checked)).length);
+  const wanted = await visitor.page.evaluate(
+    () =>
+      [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")].filter(
+        (element) =>
+          !element.disabled &&
+          element.tabIndex >= 0 &&
+          element.checkVisibility({ visibilityProperty: true }) &&
+          !(element.type === "radio" && !element.checked),
+      ).length,
+  );
   const seen = [];
   for (let at = 0; at < wanted + 10; at++) {
     await visitor.page.keyboard.press("Tab");
@@ -229,7 +270,11 @@ async function tabOrder({ check, equal }, visitor, place) {
     seen.push(now);
   }
   check(seen.length >= wanted - 1, `${place}: Tab reaches ${seen.length} of ${wanted} controls`);
-  equal(seen.filter((one) => !one.visible).map((one) => one.name), [], `${place}: every focus is visible`);
+  equal(
+    seen.filter((one) => !one.visible).map((one) => one.name),
+    [],
+    `${place}: every focus is visible`,
+  );
   const numbers = seen.map((one) => one.number);
   const turns = numbers.filter((number, at) => at > 0 && number < numbers[at - 1]).length;
   check(turns <= 1, `${place}: the focus goes in the order of the page, ${turns} turns back`);
@@ -240,10 +285,19 @@ async function screenReader({ equal, work }, visitor, place) {
   await visitor.go(place);
   await visitor.quiet();
   const report = await visitor.page.evaluate(async () => {
-    const options = { resultTypes: ["violations"], rules: { "color-contrast": { enabled: false } },
-      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] };
+    const options = {
+      resultTypes: ["violations"],
+      rules: { "color-contrast": { enabled: false } },
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    };
     const { violations } = await window.axe.run(document, options);
-    return violations.map((one) => `${one.id}: ${one.nodes.slice(0, 4).map((node) => node.html.slice(0, 120)).join(" | ")}`);
+    return violations.map(
+      (one) =>
+        `${one.id}: ${one.nodes
+          .slice(0, 4)
+          .map((node) => node.html.slice(0, 120))
+          .join(" | ")}`,
+    );
   });
   equal(report, [], `${visitor.user} at ${place}: what a screen reader would stumble over`);
 }

@@ -88,7 +88,9 @@ function lineOf(child, stream, pattern, kept) {
       if (found) resolve(found);
     });
     child.once("error", reject);
-    child.once("exit", (status) => reject(new Error(`${child.spawnargs[4]} ended with ${status}:\n${kept.join("\n")}`)));
+    child.once("exit", (status) =>
+      reject(new Error(`${child.spawnargs[4]} ended with ${status}:\n${kept.join("\n")}`)),
+    );
   });
 }
 
@@ -167,7 +169,10 @@ export class Plant {
     const [, port] = await lineOf(this.daemon, this.daemon.stderr, / at http:\S+:(\d+)$/, this.log);
     this.url = `http://127.0.0.1:${port}`;
     this.port = Number(port);
-    this.key = readFileSync(join(this.dir, "state", "key"), "utf8").trim().split(/\s+/).pop();
+    this.key = readFileSync(join(this.dir, "state", "key"), "utf8")
+      .trim()
+      .split(/\s+/)
+      .pop();
     this.set({ listen: `127.0.0.1:${port}` }); // the page comes back to where it was
   }
 
@@ -230,7 +235,9 @@ export class Plant {
     const items = [];
     let cursor = null;
     do {
-      const list = await this.get(`${path}${path.includes("?") ? "&" : "?"}limit=1000${cursor ? `&cursor=${cursor}` : ""}`);
+      const list = await this.get(
+        `${path}${path.includes("?") ? "&" : "?"}limit=1000${cursor ? `&cursor=${cursor}` : ""}`,
+      );
       items.push(...list.items);
       cursor = list.next;
     } while (cursor);

@@ -30,7 +30,8 @@ export class Reader {
       const colon = line.indexOf(": ");
       if (colon > 0) fields[line.slice(0, colon)] = line.slice(colon + 2);
     }
-    if (fields.data) this.take({ id: fields.id ? Number(fields.id) : null, kind: fields.event, body: JSON.parse(fields.data) });
+    if (fields.data)
+      this.take({ id: fields.id ? Number(fields.id) : null, kind: fields.event, body: JSON.parse(fields.data) });
   }
 
   close() {
@@ -67,7 +68,8 @@ export class Inserter {
   async pause() {
     this.stopped = true;
     await until("all stations to rest", async () =>
-      (await this.plant.get("/v1/stations")).items.every((station) => station.run === null));
+      (await this.plant.get("/v1/stations")).items.every((station) => station.run === null),
+    );
   }
 
   async resume() {

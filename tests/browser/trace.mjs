@@ -19,14 +19,22 @@ async function makeHistory(plant) {
   const second = await plant.submit(image, { stations: ["A1", "A2"], serial_pool: "boards", work_order: "WO-31" });
   await plant.jobEnds(second);
   const runs = await plant.all("/v1/runs");
-  return { image, first, second, runs, serial: runs.find((run) => run.station === "A1" && run.outcome === "pass").serial };
+  return {
+    image,
+    first,
+    second,
+    runs,
+    serial: runs.find((run) => run.station === "A1" && run.outcome === "pass").serial,
+  };
 }
 
 /** As a scanner types it: into the box, which has the focus. */
 async function search(visitor, text) {
   await visitor.go("trace");
   const box = visitor.page.getByRole("searchbox");
-  await visitor.until("the focus in the search box", () => box.evaluate((element) => element === document.activeElement));
+  await visitor.until("the focus in the search box", () =>
+    box.evaluate((element) => element === document.activeElement),
+  );
   await visitor.page.keyboard.type(text);
   await visitor.page.keyboard.press("Enter");
   await visitor.page.waitForURL((url) => url.hash.includes("q="));
@@ -52,11 +60,16 @@ async function meanings(scene, visitor, history) {
     await search(visitor, text);
     const main = visitor.page.getByRole("main");
     let shown = "";
-    await visitor.until(meaning, async () => {
-      shown = await main.innerText();
-      return wanted.every((words) => shown.includes(words));
-    }).catch(() => undefined);
-    check(wanted.every((words) => shown.includes(words)), `${meaning}: ${text} finds ${wanted}; shown: ${shown.slice(0, 300)}`);
+    await visitor
+      .until(meaning, async () => {
+        shown = await main.innerText();
+        return wanted.every((words) => shown.includes(words));
+      })
+      .catch(() => undefined);
+    check(
+      wanted.every((words) => shown.includes(words)),
+      `${meaning}: ${text} finds ${wanted}; shown: ${shown.slice(0, 300)}`,
+    );
     await shot(visitor, `trace-${meaning.replace(/\W+/g, "-")}`);
   }
 }
@@ -68,9 +81,19 @@ async function timeline({ plant, equal }, visitor, history) {
   await list.waitFor();
   const texts = await list.locator("> li").allInnerTexts();
   const runs = (await plant.get(`/v1/units/${history.serial}`)).runs.sort((a, b) => a.id - b.id);
-  equal(texts.map((text) => [Number(/run (\d+)/.exec(text)[1]), /pass/.test(text.split("\n")[0]) || /write/.test(text.split("\n")[0])]),
-    runs.map((run) => [run.id, true]), "the attempts, oldest first");
-  equal(runs.map((run) => run.outcome), ["fail", "pass"], "one failed, one passed");
+  equal(
+    texts.map((text) => [
+      Number(/run (\d+)/.exec(text)[1]),
+      /pass/.test(text.split("\n")[0]) || /write/.test(text.split("\n")[0]),
+    ]),
+    runs.map((run) => [run.id, true]),
+    "the attempts, oldest first",
+  );
+  equal(
+    runs.map((run) => run.outcome),
+    ["fail", "pass"],
+    "one failed, one passed",
+  );
 }
 
 async function download(visitor, control) {
@@ -93,7 +116,8 @@ async function proof({ plant, programs, check }, visitor, history) {
   const [file, key] = [join(plant.dir, "unit.proof"), join(plant.dir, "line.pub")];
   writeFileSync(file, text);
   writeFileSync(key, (await plant.ask("GET", "/v1/ledger/key")).text);
-  const audit = (path) => spawnSync(programs.command, ["audit", "check", path, "--public-key", key], { encoding: "utf8" });
+  const audit = (path) =>
+    spawnSync(programs.command, ["audit", "check", path, "--public-key", key], { encoding: "utf8" });
   const said = audit(file);
   check(said.status === 0, `flashfarm audit check takes it: ${said.status} ${said.stdout}${said.stderr}`);
   check(said.stdout.includes("in order"), `and says so: ${said.stdout}`);
@@ -103,7 +127,10 @@ async function proof({ plant, programs, check }, visitor, history) {
 
 /** The ledger is not for operators: no proof is offered to them. */
 async function roles({ browser, plant, equal }, history) {
-  for (const [role, count] of [["operator", 0], ["auditor", 1]]) {
+  for (const [role, count] of [
+    ["operator", 0],
+    ["auditor", 1],
+  ]) {
     const visitor = await browser.enter(plant, role, { place: `trace?q=${history.serial}` });
     await visitor.page.getByRole("list", { name: /History/ }).waitFor();
     equal(await visitor.page.getByRole("button", { name: /^Proof/ }).count(), count, `proofs offered to ${role}`);

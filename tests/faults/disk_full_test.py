@@ -8,6 +8,7 @@ import contextlib
 import os
 import random
 import resource
+import sqlite3
 import subprocess
 import time
 
@@ -300,6 +301,34 @@ def fill_file_system(scene):
     scene.audit()
 
 
+def outcome_is_refused(programs, checks):
+    """A database that takes no outcome: the station says unknown of it, and never again the pass of the board before."""
+    with Scene(programs, f"{CHIP}=1", checks=checks, errors=ERRORS) as scene:
+        scene.daemon.start()
+        events = scene.events()
+        image = scene.image(IMAGE)
+        events.wait_fact("job.state", id=scene.submit(image), state="done")
+        fresh_board(scene, "A1")
+        database = sqlite3.connect(os.path.join(scene.state_dir, "flashfarm.db"), timeout=20)
+        with contextlib.closing(database):
+            database.execute("CREATE TRIGGER refuse BEFORE INSERT ON ledger WHEN NEW.kind = 'run.ended' "
+                             "BEGIN SELECT RAISE(ABORT, 'refused'); END")
+            database.commit()
+            scene.submit(image)
+            events.wait_fact("run.started", id=2)
+            scene.wait_until(lambda: scene.station("A1")["run"] is None, "the board to be done with")
+            last = scene.station("A1")["last"]
+            checks.equal((last["run"], last["outcome"]), (2, "unknown"), "last of station A1")
+            database.execute("DROP TRIGGER refuse")
+            database.commit()
+        scene.daemon.kill()
+        scene.daemon.start()
+        scene.wait_until(lambda: outcomes(scene, 2) == [("unknown", None)], "the record to say so too")
+        scene.check_runs()
+        checks.equal(scene.daemon.stop(), 0, "exit status")
+        scene.audit()
+
+
 def fill(path):
     with open(path, "wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
@@ -317,7 +346,7 @@ def press_all(scene):
 
 
 PLAYS = (refused_without_room, no_run_without_record, outcome_waits_for_room, ended_without_room,
-         commands_without_room, room_comes_and_goes, full_file_system)
+         commands_without_room, room_comes_and_goes, full_file_system, outcome_is_refused)
 
 
 def main():

@@ -159,16 +159,21 @@ static void expect(struct fake *fake, const char *line, const char *headers, con
     free(answer);
 }
 
-/* `state` becomes a folder of its own. */
-static void begin(struct fake *fake, char state[64])
+static void start_in(struct fake *fake, const char *state)
 {
     struct api_options options;
 
-    (void)snprintf(state, 64, "/tmp/flashfarm-access-XXXXXX");
-    CHECK(mkdtemp(state) != NULL);
     fake_init(fake, &options);
     options.state = state;
     fake_start(fake, &options);
+}
+
+/* `state` becomes a folder of its own. */
+static void begin(struct fake *fake, char state[64])
+{
+    (void)snprintf(state, 64, "/tmp/flashfarm-access-XXXXXX");
+    CHECK(mkdtemp(state) != NULL);
+    start_in(fake, state);
 }
 
 static void end(struct fake *fake, const char *state)
@@ -317,6 +322,61 @@ static void test_file_fails(void)
     end(&fake, state);
 }
 
+/* Whether <state>/sessions.json names a session; with `expires_us` all of them end then. */
+static bool has_session(const char *state, json_int_t expires_us)
+{
+    char *path = format_text("%s/sessions.json", state);
+    json_t *file = json_load_file(path, 0, NULL), *sessions = json_object_get(file, "sessions"), *session;
+    bool any = json_array_size(sessions) > 0;
+    size_t i;
+
+    json_array_foreach (sessions, i, session)
+        (void)json_object_set_new(session, "expires_us", json_integer(expires_us));
+    if (expires_us)
+        CHECK(json_dump_file(file, path, 0) == 0);
+    json_decref(file);
+    free(path);
+    return any;
+}
+
+static char *log_in(struct fake *fake)
+{
+    char *answer = ask(fake, "POST /v1/session", "", "{\"name\":\"eva\",\"password\":\"longer than ten\"}");
+    char cookie[64] = "";
+
+    CHECK(sscanf(strstr(answer, "flashfarm_session="), "flashfarm_session=%63[^;]", cookie) == 1);
+    free(answer);
+    return format_text("Cookie: flashfarm_session=%s\r\nSec-Fetch-Site: same-origin\r\n", cookie);
+}
+
+/* A session outlives the daemon, but never its own time: whatever the file says, or the clock. */
+static void test_sessions_last(void)
+{
+    char state[64], *headers, *answer;
+    struct fake fake;
+
+    begin(&fake, state);
+    expect(&fake, "POST /v1/users", KEY,
+           "{\"name\":\"eva\",\"roles\":[\"auditor\"],\"password\":\"longer than ten\"}", 201, "");
+    headers = log_in(&fake);
+    fake_stop(&fake);
+    CHECK(has_session(state, INT64_MAX));
+    start_in(&fake, state);
+    answer = ask(&fake, "GET /v1/session", headers, "");
+    CHECK(answer_status(answer) == 200 && strstr(answer, "\"expires\":\"20"));
+    free(answer);
+    fake_stop(&fake);
+    CHECK(has_session(state, INT64_MIN));
+    start_in(&fake, state);
+    expect(&fake, "GET /v1/session", headers, "", 401, "unauthorized");
+    free(headers);
+    headers = log_in(&fake);
+    expect(&fake, "DELETE /v1/session", headers, "", 204, "");
+    CHECK(!has_session(state, 0)); /* when that is answered, and not some time later */
+    free(headers);
+    end(&fake, state);
+}
+
 static const struct test tests[] = {
     {"roles", test_roles},
     {"operations", test_operations},
@@ -327,6 +387,7 @@ static const struct test tests[] = {
     {"revoked at once", test_revoke_fails},
     {"taken away at once", test_taking_away_fails},
     {"a file that cannot be written", test_file_fails},
+    {"sessions last", test_sessions_last},
 };
 
 TEST_MAIN(tests)

@@ -81,14 +81,15 @@ static void test_read_back(void)
         "\"version\":\"0.1.0\",\"verify\":{\"method\":\"read-back\",\"digest\":\"crc32:cafebabe\"},"
         "\"baud\":115200,\"retries\":0,\"flash_size\":65536,"
         "\"phases\":[{\"name\":\"write\",\"us\":1200,\"floor_us\":1100,\"bytes\":4096}],\"floor_us\":1100,"
-        "\"shares\":{\"wire\":0.97,\"target\":0.03},\"link\":null,\"recipe\":null,\"fixture\":null,\"numbers\":null,"
+        "\"shares\":{\"wire\":0.97,\"target\":0.03},\"link\":null,\"recipe\":null,\"fixture\":null,"
+        "\"numbers\":null,"
         "\"unit\":null,\"unit_data_sha256\":null,\"rework\":null,\"code\":null,\"records\":[5,6]}");
     check_json(
         get_job(&scene, 1),
         "{\"id\":1,\"state\":\"running\",\"reason\":null,\"chip\":\"stm32f103xb\",\"images\":[\"" IMAGE_1
         "\"],"
         "\"stations\":[\"A1\",\"A2\"],\"quantity\":2,\"trigger\":\"on_insert\",\"work_order\":\"WO-1\","
-        "\"hold_after_failures\":3,\"options\":{\"unprotect\":false},\"by\":\"mes\","
+        "\"hold_after_failures\":3,\"options\":{\"unprotect\":false},\"units\":null,\"by\":\"mes\","
         "\"submitted\":\"2026-11-21T12:25:05.000005Z\","
         "\"counts\":{\"started\":1,\"passed\":1,\"failed\":0,\"aborted\":0,\"unknown\":0},"
         "\"recipe\":null,\"serial_pool\":null}");

@@ -121,7 +121,7 @@ export function timedOf(ended: RunEnded): Timed | null {
 export function endRun(model: StationModel, run: RunBrief, timed: Timed | null): void {
   const { id, outcome, class: failure, message, ended } = run;
   if (outcome && ended && id > lastRun(model)) {
-    const last = { run: id, outcome, class: failure, message, ended };
+    const last = { run: id, outcome, class: failure, message, ended, gone: false };
     const live = model.live.value;
     const over = live.run === null || live.run <= id;
     model.live.value = over ? { ...live, run: null, job: null, phase: null, percent: 0, last } : { ...live, last };

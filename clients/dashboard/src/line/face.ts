@@ -19,7 +19,7 @@ export interface Face {
 
 /** A unit is taken to be there until the daemon has seen it leave: only jobs that begin on insertion look for that. */
 function isThere(live: Station, order: Order): boolean {
-  if (live.run !== null || !live.last) return false;
+  if (live.run !== null || !live.last || live.last.gone) return false;
   if (live.state === "waiting") return order === "told";
   return live.state !== "starting" && live.state !== "disabled" && live.state !== "stopped";
 }

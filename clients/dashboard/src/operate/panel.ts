@@ -30,7 +30,6 @@ export type RunPage = { items: Run[] };
 
 const RESULTS_MAX = 1000;
 const TOGETHER_MS = 1000; // what somebody else begins so soon after another is of one panel
-const UNITS_LOOKED_AT = 100; // they are all alike
 
 /** of each position the newest run of the panel */
 export const results = signal<ReadonlyMap<string, BoardRun>>(new Map());
@@ -49,8 +48,7 @@ let again: ReadonlySet<string> = new Set();
 
 /** Whether every board or panel of the order has to be scanned. Reads signals. */
 export function wantsCodes(job: Job): boolean {
-  const { units, board_code } = job.options as { units?: { code?: unknown }[]; board_code?: unknown };
-  if (board_code !== undefined || units?.slice(0, UNITS_LOOKED_AT).some((unit) => unit.code !== undefined)) return true;
+  if (job.units?.codes || (job.options as { board_code?: unknown }).board_code !== undefined) return true;
   if (shown.value?.id !== job.id) return false;
   const scanned = [...results.value.values()].some((known) => known.code !== "");
   return scanned || positions.value.some(({ live }) => asksForCode(live.value));
@@ -104,7 +102,11 @@ export function newPanel(): void {
 function beginPanel(name: string, code: string): void {
   const insert = shown.value?.trigger === "on_insert";
   const retry = again.has(name) || (code !== "" && codesOfPanel.has(code));
-  if (!insert && !retry && results.value.size > 0 && !anyInWork.value) newPanel();
+  // Not what is at work at the stations: that is the new panel's first run already.
+  const busy =
+    expecting.value === "begun" ||
+    positions.value.some(({ live }) => results.value.get(live.value.name)?.outcome === null || isPressed(live.value));
+  if (!insert && !retry && results.value.size > 0 && !busy) newPanel();
   if (expecting.value === "runs") expecting.value = "begun";
   if (code) codesOfPanel.add(code);
 }
@@ -219,6 +221,7 @@ function runStarted(body: RunStarted): void {
   const together = expecting.value === "nothing" && Date.now() - begunAt < TOGETHER_MS;
   begunAt = Date.now();
   if (!together) beginPanel(body.station, code);
+  else if (code) codesOfPanel.add(code);
   setResult(body.station, { run: body.id, outcome: null, failure: "", message: "", serial: body.serial ?? "", code });
 }
 
@@ -235,12 +238,18 @@ function takeFact(fact: Fact): void {
     void readOrder(shown.value.id).catch(() => undefined); // the list of open orders says so too, later
 }
 
-/** Of runs, newest first, those of the last panel: until a position comes a second time. */
+/** Of runs, newest first, those of the last panel: until a position comes a second time, or a run that had ended before
+ * any of it began; what has a code of the panel is part of it however long ago it was. */
 function lastPanel(runs: readonly Run[]): Map<string, Run> {
   const panel = new Map<string, Run>();
+  const codes = new Set<string>();
+  let began = "";
   for (const run of runs) {
-    if (panel.has(run.station)) break;
+    const before = began !== "" && run.ended !== null && run.ended < began;
+    if (panel.has(run.station) || (before && !(run.code && codes.has(run.code)))) break;
     panel.set(run.station, run);
+    if (run.code) codes.add(run.code);
+    if (began === "" || run.started < began) began = run.started;
   }
   return panel;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the operator does next, in one sentence: from the link, the order, the boards. */
 import { computed } from "@preact/signals";
-import type { Job } from "../core/api";
+import type { Job, Station } from "../core/api";
 import { type StationModel, jobs, link, stale } from "../core/farm";
 import { may } from "../core/session";
 import { type Remedy, adviceFor, againWords } from "./advice";
@@ -30,11 +30,17 @@ export interface Failed {
 
 const NAMES_MAX = 5;
 
+/** Whether what lies there now is not the board of this result: it was seen to leave, or another order has worked there. */
+export function hasLeft(live: Station, result: BoardRun): boolean {
+  const last = live.last;
+  return Math.max(live.run ?? 0, last?.run ?? 0) > result.run || (last?.run === result.run && last.gone);
+}
+
 /** The result that counts for the panel: of boards put in one by one, only while the board is still in. */
 export function panelResult(model: StationModel, job: Job | null): BoardRun | null {
   const live = model.live.value;
   const result = resultAt(live);
-  if (!result || inWork(live)) return null;
+  if (!result || inWork(live) || hasLeft(live, result)) return null;
   if (job?.trigger !== "on_insert" || !isOpen(job)) return result;
   return live.state === "removal" || live.run === result.run ? result : null;
 }

@@ -7,7 +7,7 @@ import { Icon } from "../ui/icons";
 import { type Cell, layOut } from "./layout";
 import { asksForCode, positions, shown } from "./order";
 import { type BoardRun, inWork, isPressed, resultAt, skipped } from "./panel";
-import { panelResult } from "./situation";
+import { hasLeft, panelResult } from "./situation";
 import "./tiles.css";
 
 const LONG = 5; // letters that a tile has room for in full size
@@ -81,7 +81,7 @@ function lookOf(model: StationModel, job: Job): Look {
   if (result?.outcome) return ofResult(result);
   const look = ofState(live, job);
   const before = resultAt(live);
-  return before?.outcome && !look.note ? { ...look, note: `last: ${ofResult(before).word} ${before.failure}` } : look;
+  return before?.outcome && !hasLeft(live, before) && !look.note ? { ...look, note: `last: ${ofResult(before).word} ${before.failure}` } : look;
 }
 
 function Bar({ model }: { model: StationModel }) {
