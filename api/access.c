@@ -456,6 +456,7 @@ int access_open(struct access **access, struct api *api, const struct api_option
     list_init(&new->recorded);
     list_init(&new->unsaved);
     list_init(&new->in_file);
+    list_init(&new->session_waits);
     take_given_keys(new, options);
     if (new->path)
         status = access_load(new, error);

@@ -199,6 +199,15 @@ static bool is_credential(const struct session *session, const void *credential)
     return session->credential == *(const uint64_t *)credential;
 }
 
+/* A session that somebody has ended must not come back with the next start. */
+static void on_gone(void *context)
+{
+    struct going *going = context;
+
+    going->done(going->context, NULL);
+    free(going);
+}
+
 static void on_going_recorded(void *context, int status, const struct error *error)
 {
     struct going *going = context;
@@ -210,6 +219,10 @@ static void on_going_recorded(void *context, int status, const struct error *err
         session_admit(access->sessions, going->hash, going->name, ++access->last_credential,
                       now_us + access->session_s * INT64_C(1000000))
             ->certificate = true;
+    }
+    if (status == 0 && going->credential) {
+        sessions_saved(access, on_gone, going);
+        return;
     }
     going->done(going->context, status < 0 ? error : NULL);
     free(going);

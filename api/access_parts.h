@@ -62,6 +62,7 @@ struct access {
     struct list in_file;               /* deeds that will be when the pool is done */
     struct session_save *session_save; /* in the pool; NULL: none */
     bool sessions_changed;             /* since that one */
+    struct list session_waits;         /* who goes, until the file says so */
 };
 
 struct key *key_add(struct access *access);
@@ -86,6 +87,8 @@ int access_write(const char *path, const char *text, struct error *error);
 void sessions_load(struct access *access);
 /* To be called after every change of sessions; writes in the pool, soon. */
 void sessions_save(struct access *access);
+/* Calls back when the file says what is so now, or could not be written. */
+void sessions_saved(struct access *access, void (*done)(void *context), void *context);
 /* The access is about to be freed. */
 void sessions_leave(struct access *access);
 

@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MARK_BYTES 8
+#define MARK_BYTES     8
+#define FILE_BYTES_MAX (1 << 20) /* more than all the sessions that there can be */
 
 struct session_save {
     uv_work_t work;
@@ -79,6 +80,24 @@ static void write_sessions(uv_work_t *work)
     (void)access_write(save->path, save->text, &save->error);
 }
 
+struct wait {
+    struct list node;
+    void (*done)(void *context);
+    void *context;
+};
+
+static void end_waits(struct access *access)
+{
+    LIST_EACH (node, &access->session_waits) {
+        struct wait *wait = LIST_ENTRY(node, struct wait, node);
+
+        list_remove(&wait->node);
+        wait->done(wait->context);
+        free(wait);
+        http_release(access->api->http);
+    }
+}
+
 static void on_written(uv_work_t *work, int status)
 {
     struct session_save *save = work->data;
@@ -91,6 +110,8 @@ static void on_written(uv_work_t *work, int status)
             log_warning(&access->log, "%s; a restart may throw people out", save->error.text);
         if (access->sessions_changed)
             sessions_save(access);
+        else
+            end_waits(access);
     }
     free(save->path);
     free(save->text);
@@ -114,6 +135,21 @@ void sessions_save(struct access *access)
     (void)uv_queue_work(access->api->loop, &save->work, write_sessions, on_written);
 }
 
+void sessions_saved(struct access *access, void (*done)(void *context), void *context)
+{
+    struct wait *wait;
+
+    if (!access->session_save) {
+        done(context);
+        return;
+    }
+    wait = allocate(1, sizeof *wait);
+    wait->done = done;
+    wait->context = context;
+    list_append(&access->session_waits, &wait->node);
+    http_hold(access->api->http);
+}
+
 void sessions_leave(struct access *access)
 {
     if (access->session_save)
@@ -122,7 +158,15 @@ void sessions_leave(struct access *access)
 
 /* --- Reading ------------------------------------------------------------------------------------------- */
 
-static bool load_session(struct access *access, json_t *item, int64_t offset_us)
+/* A clock that was set back, or a setting that is shorter now, makes no session longer than a new one. */
+static int64_t lasts_us(const struct access *access, int64_t left_us)
+{
+    int64_t most_us = access->session_s * INT64_C(1000000);
+
+    return left_us < most_us ? left_us : most_us;
+}
+
+static bool load_session(struct access *access, json_t *item, int64_t utc_us)
 {
     const char *hash, *name, *mark;
     char now[2 * MARK_BYTES + 1];
@@ -135,20 +179,20 @@ static bool load_session(struct access *access, json_t *item, int64_t offset_us)
         strlen(hash) != 2 * sizeof bytes || !bytes_from_hex(hash, bytes, sizeof bytes))
         return false;
     user = user_find(access, name);
-    if (!user || !user->hash[0])
+    if (!user || !user->hash[0] || expires_us <= utc_us)
         return true;
     mark_of(user, now);
     if (strcmp(now, mark) != 0)
         return true;
+    (void)sessions_make_room(access->sessions, user->name);
     (void)session_admit(access->sessions, bytes, user->name, ++access->last_credential,
-                        expires_us - offset_us);
+                        clock_monotonic_us(access->api->clock) + lasts_us(access, expires_us - utc_us));
     return true;
 }
 
 static bool load_sessions(struct access *access, json_t *file)
 {
-    const struct clock *clock = access->api->clock;
-    int64_t offset_us = clock_utc_us(clock) - clock_monotonic_us(clock);
+    int64_t utc_us = clock_utc_us(access->api->clock);
     json_t *items, *item;
     int version;
     size_t i;
@@ -157,7 +201,7 @@ static bool load_sessions(struct access *access, json_t *file)
         !json_is_array(items))
         return false;
     json_array_foreach (items, i, item) {
-        if (!load_session(access, item, offset_us))
+        if (!load_session(access, item, utc_us))
             return false;
     }
     return true;
@@ -172,7 +216,7 @@ void sessions_load(struct access *access)
     json_t *file = NULL;
 
     if (!lstat(path, &info)) {
-        if (S_ISREG(info.st_mode) && !(info.st_mode & (S_IRWXG | S_IRWXO)))
+        if (S_ISREG(info.st_mode) && !(info.st_mode & (S_IRWXG | S_IRWXO)) && info.st_size <= FILE_BYTES_MAX)
             file = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
         if (!file || !load_sessions(access, file))
             log_warning(&access->log, "%s is damaged, or others can read it: people have to log in again",

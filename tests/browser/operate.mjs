@@ -45,6 +45,15 @@ class Operator {
     });
   }
 
+  /** What was there before is not there any more. */
+  async tileWithout(name, word) {
+    await this.visitor.until(`${name} not to show ${word}`, async () => {
+      const text = await this.page.locator(`[data-station="${name}"]`).innerText();
+      if (!text.includes(word)) return true;
+      throw new Error(text);
+    });
+  }
+
   async ready() {
     const box = this.page.getByLabel(/^Scan/);
     return this.visitor.until("the focus in the scan box", () =>
@@ -140,6 +149,36 @@ async function startCode({ plant, check }, operator) {
   await operator.scan("FF-START");
   const done = await plant.jobEnds(job);
   check(done.counts.started === 7, `A2 was left out of the second start: ${JSON.stringify(done.counts)}`);
+}
+
+/** A PASS is of the board that lies there now: not of one before it, whoever has worked at the station since. */
+async function whosePass({ plant, check }, operator) {
+  const image = await plant.image(firmware(2500, 6));
+  const job = await plant.submit(image, { trigger: "on_start", quantity: 40, work_order: "WO-14" });
+  await operator.told(/START/);
+  await freshBoards(plant);
+  await operator.scan("FF-START");
+  await operator.told(/^All 4 passed/);
+  await operator.scan("FF-HOLD");
+  await plant.jobEnds(job, "held");
+  await plant.board("fault", "A2", "silent");
+  await plant.jobEnds(await plant.submit(image, { stations: ["A2"], trigger: "immediate", work_order: "OTHER" }));
+  await operator.tileWithout("A2", "PASS"); // another order had no contact there
+  check(!/^All 4/.test(await operator.sentence()), "four boards are no longer there");
+  await operator.scan("FF-RESUME");
+  await plant.jobEnds(job, "running");
+  await freshBoards(plant);
+  await operator.scan("FF-START");
+  await operator.told(/^All 4 passed/);
+  await freshBoards(plant);
+  await plant.post("/v1/start", { stations: ["A1", "A3"] }); // somebody else's button
+  for (const name of ["A2", "A4"]) await operator.tileWithout(name, "PASS");
+  await operator.tile("A3", "PASS");
+  await operator.page.reload();
+  await operator.visitor.settled();
+  await operator.tile("A3", "PASS");
+  for (const name of ["A2", "A4"]) await operator.tileWithout(name, "PASS");
+  await plant.post(`/v1/jobs/${job}/cancel`, {});
 }
 
 async function commands({ plant, check, equal }, operator) {
@@ -330,6 +369,7 @@ await play({ boards: `${CHIP}=4` }, async (scene) => {
   await scene.part("panel codes", async () => (job = await panelCodes(scene, operator)));
   await scene.part("again", () => again(scene, operator, job));
   await scene.part("START", () => startCode(scene, operator));
+  await scene.part("whose PASS", () => whosePass(scene, operator));
   await scene.part("commands", async () => (job = await commands(scene, operator)));
   await scene.part("slow typing", () => slowTyping(scene, operator, job));
   await scene.part("no connection", () => noConnection(scene, operator));

@@ -41,15 +41,18 @@ export function figuresOf(all: Job[]): OrderFigures {
   };
 }
 
+/** Of several jobs of a station the daemon works on the oldest that is not held. */
 const jobOf = computed<ReadonlyMap<string, Job>>(() => {
   const found = new Map<string, Job>();
-  for (const job of [...jobs.value].reverse()) for (const name of job.stations) found.set(name, job);
+  const held = jobs.value.filter((job) => job.state === "held");
+  const running = jobs.value.filter((job) => job.state !== "held");
+  for (const job of [...held, ...running]) for (const name of job.stations) found.set(name, job); // the last one stays
   return found;
 });
 
 export type Order = "none" | "held" | "on_insert" | "told";
 
-/** What a station's open job (of several the newest) means for its units: `told` ones begin by START, code, at once. */
+/** What a station's open job means for its units: `told` ones begin by START, code, at once. */
 export function orderOf(station: string): Order {
   const job = jobOf.value.get(station);
   if (!job) return "none";

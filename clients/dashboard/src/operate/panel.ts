@@ -218,7 +218,8 @@ function runStarted(body: RunStarted): void {
   turnTo(body);
   if (shown.value?.id !== body.job || (results.value.get(body.station)?.run ?? 0) >= body.id) return;
   const code = body.code ?? "";
-  const together = expecting.value === "nothing" && Date.now() - begunAt < TOGETHER_MS;
+  const second = results.value.get(body.station)?.outcome != null; // this position has had its board of the panel
+  const together = !second && expecting.value === "nothing" && Date.now() - begunAt < TOGETHER_MS;
   begunAt = Date.now();
   if (!together) beginPanel(body.station, code);
   else if (code) codesOfPanel.add(code);
