@@ -45,6 +45,7 @@ static void tell_session(void *context, const struct session *session)
 {
     const struct telling *telling = context;
     const struct user *user = user_find(telling->access, session->name);
+    json_int_t expires_us = session->expires_us + telling->offset_us;
     char hash[2 * SESSION_HASH_BYTES + 1], mark[2 * MARK_BYTES + 1];
 
     if (session->certificate || !user)
@@ -53,8 +54,7 @@ static void tell_session(void *context, const struct session *session)
     mark_of(user, mark);
     (void)json_array_append_new(telling->items,
                                 json_pack("{s:s, s:s, s:s, s:I}", "sha256", hash, "name", session->name,
-                                          "password", mark, "expires_us",
-                                          (json_int_t)(session->expires_us + telling->offset_us)));
+                                          "password", mark, "expires_us", expires_us));
 }
 
 static char *text_of(struct access *access)

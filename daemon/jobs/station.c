@@ -347,8 +347,10 @@ static void rest_without_port(struct station *station, const struct error *error
 
     (void)error_reclass(&lost, FAILURE_CODE(FAILURE_PORT_LOST)); /* the station itself is there */
     /* The board is gone too. A code that is read while there is no port is for one that brings its own. */
-    if (station->state != STATE_PORT_LOST && !(job && job->trigger == TRIGGER_IMMEDIATE))
+    if (station->state != STATE_PORT_LOST && !(job && job->trigger == TRIGGER_IMMEDIATE)) {
         station_forget_board(station);
+        board_has_left(station);
+    }
     station->start_pressed = false;
     station_set_state(station, STATE_PORT_LOST, error->text);
     answer_all(station, NULL, &lost);

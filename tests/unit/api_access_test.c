@@ -342,9 +342,10 @@ static bool has_session(const char *state, json_int_t expires_us)
 static char *log_in(struct fake *fake)
 {
     char *answer = ask(fake, "POST /v1/session", "", "{\"name\":\"eva\",\"password\":\"longer than ten\"}");
+    const char *at = strstr(answer, "flashfarm_session=");
     char cookie[64] = "";
 
-    CHECK(sscanf(strstr(answer, "flashfarm_session="), "flashfarm_session=%63[^;]", cookie) == 1);
+    CHECK(at && sscanf(at, "flashfarm_session=%63[^;]", cookie) == 1);
     free(answer);
     return format_text("Cookie: flashfarm_session=%s\r\nSec-Fetch-Site: same-origin\r\n", cookie);
 }

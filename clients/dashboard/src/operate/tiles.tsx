@@ -81,7 +81,8 @@ function lookOf(model: StationModel, job: Job): Look {
   if (result?.outcome) return ofResult(result);
   const look = ofState(live, job);
   const before = resultAt(live);
-  return before?.outcome && !hasLeft(live, before) && !look.note ? { ...look, note: `last: ${ofResult(before).word} ${before.failure}` } : look;
+  if (!before?.outcome || hasLeft(live, before) || look.note) return look;
+  return { ...look, note: `last: ${ofResult(before).word} ${before.failure}` };
 }
 
 function Bar({ model }: { model: StationModel }) {
