@@ -50,7 +50,7 @@ check_memory() {
 run_valgrind() {
     build debug || return 1
     for test in build/debug/tests/unit/*_test; do
-        case $test in */image_random_test | */audit_test | */store_test) continue ;; esac
+        case $test in */image_random_test | */audit_test | */store_test | */store_statistics_test) continue ;; esac
         echo "$test"
     done | xargs -P "$cores" -n 1 sh tests/run.sh --check-memory
 }
