@@ -466,7 +466,7 @@ void client_send(struct fake *fake, int fd, const char *text, size_t size)
 
 size_t client_receive(struct fake *fake, int fd, char *buffer, size_t size, const char *want)
 {
-    int64_t end_us = clock_monotonic_us(&clock_system) + 2000000;
+    int64_t end_us = clock_monotonic_us(&clock_system) + 10000000;
     size_t used = strlen(buffer);
 
     while (clock_monotonic_us(&clock_system) < end_us && used + 1 < size) {

@@ -67,7 +67,7 @@ void fake_done(struct fake *fake, farm_done *done, void *context);
 int client_open(const struct fake *fake);
 void client_send(struct fake *fake, int fd, const char *text, size_t size);
 /* Runs the loop until `want` is in what was received since the buffer's start, the connection is closed, or
- * two seconds have passed. Returns the number of bytes in `buffer`, which is kept terminated. */
+ * ten seconds have passed. Returns the number of bytes in `buffer`, which is kept terminated. */
 size_t client_receive(struct fake *fake, int fd, char *buffer, size_t size, const char *want);
 /* Runs the loop for a while. */
 void client_idle(struct fake *fake, int ms);

@@ -32,6 +32,9 @@ export { jobs, lastJob, recent, revision, stations } from "./state";
 export type { Mark, StationModel, Timed } from "./station";
 
 const FLUSH_MS = 250;
+/** of tiles so many that nobody reads them one by one; drawing them is most of what the page costs */
+const FLUSH_MANY_MS = 500;
+const MANY = 100;
 
 export const link = signal<"connecting" | "live" | "broken">("connecting");
 export const linkMessage = signal("");
@@ -135,7 +138,7 @@ function take(event: Fact): void {
   else if (event.kind === "station") queueLive(event.body as Station);
   else if (event.kind === "resync") resync();
   else takeFact(event);
-  flushTimer ??= setTimeout(flush, FLUSH_MS);
+  flushTimer ??= setTimeout(flush, byName.size > MANY ? FLUSH_MANY_MS : FLUSH_MS);
 }
 
 /** The daemon has another record than the one that was followed: all is read anew. */
