@@ -33,7 +33,7 @@ export type { Mark, StationModel, Timed } from "./station";
 
 const FLUSH_MS = 250;
 /** of tiles so many that nobody reads them one by one; drawing them is most of what the page costs */
-const FLUSH_MANY_MS = 500;
+const FLUSH_MANY_MS = 750;
 const MANY = 100;
 
 export const link = signal<"connecting" | "live" | "broken">("connecting");
