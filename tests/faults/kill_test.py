@@ -162,7 +162,7 @@ class Line:
         self.checks.check(jobs - len(self.orders.acknowledged) in (0, 1), f"{jobs} jobs for "
                           f"{len(self.orders.acknowledged)} orders, and one that may be on its way")
         if deep:
-            serials.check_gaps(self.scene)
+            serials.check_gaps(self.scene, at_rest=False)
             serials.check_drawer(self.scene, self.drawer)
         return counts
 
