@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What needs no key: health, the contract, a page that says what this is. */
-#include "alloc.h"
+/* What needs no key: health and the contract. */
 #include "context.h"
 #include "handlers.h"
 #include "reply.h"
-
-#include <string.h>
 
 void get_health(struct request *request)
 {
