@@ -19,7 +19,7 @@ function ChartTable({ chart }: { chart: Chart }) {
   return (
     <div class="chart-table" tabIndex={0} role="region" aria-label={`${chart.title} as table`}>
       <table>
-        <caption class="unseen">
+        <caption class="hidden">
           {chart.title}. {chart.summary}
         </caption>
         <thead>
@@ -52,11 +52,11 @@ function ChartTable({ chart }: { chart: Chart }) {
 /** What the cursor stands on, in words for who cannot see it. */
 function Spoken({ chart, cursor }: { chart: Chart; cursor: Signal<number | null> }) {
   const index = cursor.value;
-  if (index === null) return <p class="unseen" role="status" />;
+  if (index === null) return <p class="hidden" role="status" />;
   const at = momentText((chart.x[index] ?? 0) - chart.bucketS / 2);
   const values = chart.lines.map((line) => `${line.name} ${textOr(line.values[index] ?? null, chart.text)}`);
   return (
-    <p class="unseen" role="status">
+    <p class="hidden" role="status">
       {at}: {values.join(", ")}
     </p>
   );
@@ -77,7 +77,7 @@ export function ChartCard({ chart, onSpan, onToggle }: {
         <h2 id={`chart-${chart.id}`}>{chart.title}</h2>
         {!chart.empty && (
           <button type="button" class="quiet" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
-            Show as table<span class="unseen">: {chart.title}</span>
+            Show as table<span class="hidden">: {chart.title}</span>
           </button>
         )}
       </header>

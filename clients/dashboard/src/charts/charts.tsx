@@ -90,7 +90,7 @@ export function ChartsPage() {
   }
   return (
     <div class="charts" aria-busy={busy}>
-      <h1 class="unseen">Charts</h1>
+      <h1 class="hidden">Charts</h1>
       <Filters filter={filter} onChange={show} />
       {wrong && (
         <p class="note note-bad" role="alert">

@@ -64,11 +64,11 @@ export function Definitions({ definitions }: { definitions: Statistics["definiti
   return (
     <dl class="definitions">
       <div>
-        <dt class="unseen">First-pass yield</dt>
+        <dt class="hidden">First-pass yield</dt>
         <dd>{definitions.first_pass_yield}</dd>
       </div>
       <div>
-        <dt class="unseen">Final yield</dt>
+        <dt class="hidden">Final yield</dt>
         <dd>{definitions.final_yield}</dd>
       </div>
     </dl>

@@ -11,7 +11,7 @@ import { RunList } from "./runs_table";
 function Ranges({ image }: { image: Image }) {
   return (
     <table class="narrow">
-      <caption class="unseen">Address ranges of the image</caption>
+      <caption class="hidden">Address ranges of the image</caption>
       <thead>
         <tr>
           <th scope="col">From</th>

@@ -70,12 +70,12 @@ export function PhaseTable({ run }: { run: Run }) {
   return (
     <div class="phases">
       <table>
-        <caption class="unseen">Time of run {run.id} by phase: measured, floor, and who the time went to</caption>
+        <caption class="hidden">Time of run {run.id} by phase: measured, floor, and who the time went to</caption>
         <thead>
           <tr>
             <th scope="col">Phase</th>
             <th scope="col">
-              <span class="unseen">Bars</span>
+              <span class="hidden">Bars</span>
             </th>
             <th scope="col" class="figure">Measured</th>
             <th scope="col" class="figure">Floor</th>

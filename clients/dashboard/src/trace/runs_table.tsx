@@ -61,7 +61,7 @@ export function RunRows({ runs, caption, ordered = true }: {
   return (
     <div class="wide">
       <table class="runs">
-        <caption class="unseen">{caption}</caption>
+        <caption class="hidden">{caption}</caption>
         <thead>
           <tr>
             <th scope="col">Run</th>

@@ -139,7 +139,7 @@ function Result({ text, round }: { text: string; round: number }) {
   const [only] = findings?.found.length === 1 ? findings.found : [];
   return (
     <>
-      <p class="unseen" role="status">
+      <p class="hidden" role="status">
         {told(text, findings)}
       </p>
       <ProblemNote problem={problem} />
@@ -173,7 +173,7 @@ export function TracePage() {
   }
   return (
     <div class="trace">
-      <h1 class="unseen">Trace</h1>
+      <h1 class="hidden">Trace</h1>
       <SearchBox text={text || (subject ? (query.get(subject) ?? "") : "")} onSearch={onSearch} />
       {text ? (
         <Result text={text} round={round} key={text} />
